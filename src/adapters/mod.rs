@@ -1,0 +1,12 @@
+//! The world: one library each, behind the [ports](crate::ports).
+
+pub mod argon2;
+pub mod clock;
+pub mod embedded;
+pub mod jwt;
+pub mod local;
+pub mod postgres;
+pub mod redis;
+pub mod root_secret;
+pub mod smtp;
+pub mod templates;

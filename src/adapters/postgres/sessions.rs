@@ -1,0 +1,225 @@
+//! Sessions in Postgres. Every race about a session ends at its row.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::{corrupt, unexpected};
+use crate::domain::{
+    DeviceInfo, MailId, MailKind, RefreshToken, RotationPolicy, Session, SessionEnd, SessionId, Verdict,
+};
+use crate::ports::{Rotation, Sessions, Unexpected};
+
+/// [`Sessions`] in the table `sessions`.
+pub struct PgSessions(pub PgPool);
+
+/// How often a verdict may be overtaken by another request on the same session before this one is told to come back.
+const MAX_ROUNDS: u32 = 8;
+
+#[async_trait]
+impl Sessions for PgSessions {
+    async fn start(&self, session: &Session, device: &DeviceInfo) -> Result<(), Unexpected> {
+        sqlx::query!(
+            "INSERT INTO sessions
+                (id, user_id, generation, created_at, rotated_at, expires_at, absolute_expires_at, user_agent)
+             VALUES ($1, $2, $3, $4, $4, $5, $6, $7)",
+            Uuid::from(session.id),
+            Uuid::from(session.user_id),
+            i32::from(session.generation),
+            session.rotated_at,
+            session.expires_at,
+            session.absolute_expires_at,
+            device.user_agent(),
+        )
+        .execute(&self.0)
+        .await
+        .map_err(unexpected)?;
+        Ok(())
+    }
+
+    async fn rotate(
+        &self,
+        presented: RefreshToken,
+        policy: RotationPolicy,
+        now: DateTime<Utc>,
+    ) -> Result<Rotation, Unexpected> {
+        for _ in 0..MAX_ROUNDS {
+            if let Some(session) = self.advance(presented, policy, now).await? {
+                return Ok(Rotation::Rotated(session));
+            }
+            let Some(session) = self.find_active(presented.session_id).await? else {
+                return Ok(Rotation::Refused);
+            };
+            match session.judge(presented.generation, policy, now) {
+                Verdict::Replay => return Ok(Rotation::Replayed(session)),
+                Verdict::Refuse => return Ok(Rotation::Refused),
+                Verdict::Reuse => {
+                    if let Some(mail) = self.end_reused(&session, now).await? {
+                        return Ok(Rotation::Reused(session, mail));
+                    }
+                }
+                // Another instance, with a clock behind ours, has just stored this generation.
+                Verdict::Rotate => {}
+            }
+        }
+        Err(Unexpected::unavailable("the session", "its row kept changing"))
+    }
+
+    async fn end(
+        &self,
+        id: SessionId,
+        reason: SessionEnd,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SessionId>, Unexpected> {
+        let ended = sqlx::query_scalar!(
+            "UPDATE sessions
+             SET ended_at = $2, end_reason = $3
+             WHERE id = $1 AND ended_at IS NULL AND expires_at > $2
+             RETURNING id",
+            Uuid::from(id),
+            now,
+            reason.as_str(),
+        )
+        .fetch_all(&self.0)
+        .await
+        .map_err(unexpected)?;
+        Ok(ended.into_iter().map(SessionId::from).collect())
+    }
+
+    async fn end_siblings(
+        &self,
+        id: SessionId,
+        reason: SessionEnd,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SessionId>, Unexpected> {
+        let ended = sqlx::query_scalar!(
+            "UPDATE sessions
+             SET ended_at = $2, end_reason = $3
+             WHERE user_id = (
+                     SELECT user_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2
+                 )
+                 AND ended_at IS NULL
+                 AND expires_at > $2
+             RETURNING id",
+            Uuid::from(id),
+            now,
+            reason.as_str(),
+        )
+        .fetch_all(&self.0)
+        .await
+        .map_err(unexpected)?;
+        Ok(ended.into_iter().map(SessionId::from).collect())
+    }
+
+    async fn is_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Unexpected> {
+        Ok(self.find_active(id).await?.is_some_and(|session| session.is_live(now)))
+    }
+}
+
+impl PgSessions {
+    /// The common case of a refresh, in one statement: the newest token is swapped for its successor.
+    async fn advance(
+        &self,
+        presented: RefreshToken,
+        policy: RotationPolicy,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Session>, Unexpected> {
+        let row = sqlx::query_as!(
+            SessionRow,
+            "UPDATE sessions
+             SET generation = generation + 1,
+                 rotated_at = $3,
+                 expires_at = LEAST($4, absolute_expires_at)
+             WHERE id = $1
+                 AND generation = $2
+                 AND ended_at IS NULL
+                 AND expires_at > $3
+                 AND EXISTS (SELECT FROM users WHERE users.id = user_id AND disabled_at IS NULL)
+             RETURNING id, user_id, generation, rotated_at, expires_at, absolute_expires_at, ended_at, end_reason",
+            Uuid::from(presented.session_id),
+            i32::from(presented.generation),
+            now,
+            now + policy.idle,
+        )
+        .fetch_optional(&self.0)
+        .await
+        .map_err(unexpected)?;
+        row.map(Session::try_from).transpose()
+    }
+
+    /// The session, if its account is active.
+    async fn find_active(&self, id: SessionId) -> Result<Option<Session>, Unexpected> {
+        let row = sqlx::query_as!(
+            SessionRow,
+            "SELECT sessions.id, user_id, generation, rotated_at, expires_at, absolute_expires_at, ended_at,
+                 end_reason
+             FROM sessions
+             JOIN users ON users.id = user_id
+             WHERE sessions.id = $1 AND disabled_at IS NULL",
+            Uuid::from(id),
+        )
+        .fetch_optional(&self.0)
+        .await
+        .map_err(unexpected)?;
+        row.map(Session::try_from).transpose()
+    }
+
+    /// Ends a session that was judged at this generation, and queues the mail about it. `None` when it has changed since.
+    async fn end_reused(&self, session: &Session, now: DateTime<Utc>) -> Result<Option<MailId>, Unexpected> {
+        let mail = MailId::generate(now);
+        let queued = sqlx::query!(
+            "WITH ended AS (
+                 UPDATE sessions
+                 SET ended_at = $3, end_reason = $4
+                 WHERE id = $1 AND generation = $2 AND ended_at IS NULL
+                 RETURNING user_id
+             )
+             INSERT INTO outbox (id, user_id, kind, recipient, recipient_name, locale, queued_at, due_at)
+             SELECT $5, users.id, $6, email, name, locale, $3, $3
+             FROM users
+             JOIN ended ON ended.user_id = users.id",
+            Uuid::from(session.id),
+            i32::from(session.generation),
+            now,
+            SessionEnd::Reuse.as_str(),
+            Uuid::from(mail),
+            MailKind::SessionReuse.as_str(),
+        )
+        .execute(&self.0)
+        .await
+        .map_err(unexpected)?;
+        Ok((queued.rows_affected() == 1).then_some(mail))
+    }
+}
+
+struct SessionRow {
+    id: Uuid,
+    user_id: Uuid,
+    generation: i32,
+    rotated_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    absolute_expires_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+    end_reason: Option<String>,
+}
+
+impl TryFrom<SessionRow> for Session {
+    type Error = Unexpected;
+
+    fn try_from(row: SessionRow) -> Result<Self, Unexpected> {
+        let reason = row
+            .end_reason
+            .as_deref()
+            .map(|name| SessionEnd::parse(name).ok_or_else(|| corrupt("why a session ended")));
+        Ok(Self {
+            id: row.id.into(),
+            user_id: row.user_id.into(),
+            generation: row.generation.into(),
+            rotated_at: row.rotated_at,
+            expires_at: row.expires_at,
+            absolute_expires_at: row.absolute_expires_at,
+            ended: row.ended_at.zip(reason.transpose()?),
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! Redis: an accelerator. Everything here may be slow, flushed or gone at any moment, and nothing is lost by it.
+
+mod blacklist;
+mod mail_queue;
+
+use std::time::Duration;
+
+use bb8_redis::RedisConnectionManager;
+use bb8_redis::bb8::{Pool, RunError};
+use redis::{Client, RedisError};
+
+pub use blacklist::RedisBlacklist;
+pub use mail_queue::RedisMailQueue;
+
+use crate::ports::Unexpected;
+
+/// How long a command waits for a connection.
+const CONNECTION_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A client and a pool of its connections.
+#[derive(Clone)]
+pub struct Redis {
+    client: Client,
+    pool: Pool<RedisConnectionManager>,
+}
+
+impl Redis {
+    /// Connections to the server at `url`, made when they are first needed.
+    ///
+    /// # Errors
+    /// When the URL is not one of a Redis server.
+    pub fn new(url: &str) -> Result<Self, RedisError> {
+        let pool = Pool::builder()
+            .max_size(8)
+            .connection_timeout(CONNECTION_TIMEOUT)
+            .retry_connection(false)
+            .build_unchecked(RedisConnectionManager::new(url)?);
+        Ok(Self { client: Client::open(url)?, pool })
+    }
+
+    /// Runs commands on a pooled connection. A reply is waited for 500 ms (the library's default).
+    async fn run<T: redis::FromRedisValue>(&self, commands: &redis::Pipeline) -> Result<T, Unexpected> {
+        let mut connection = self.pool.get().await.map_err(|error| match error {
+            RunError::User(error) => unavailable(error),
+            RunError::TimedOut => Unexpected::unavailable("Redis", "no connection within 500 ms"),
+        })?;
+        commands.query_async(&mut *connection).await.map_err(unavailable)
+    }
+}
+
+fn unavailable(error: RedisError) -> Unexpected {
+    Unexpected::unavailable("Redis", error)
+}

@@ -1,0 +1,131 @@
+//! Mails over SMTP, through lettre's pool of connections.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lettre::message::header::ContentType;
+use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::transport::smtp::PoolConfig;
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use url::Url;
+
+use super::templates::Templates;
+use crate::domain::Mail;
+use crate::ports::{Mailer, SendError};
+
+/// How long each step of the conversation with the server may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a whole mail may take.
+const MAIL_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// [`Mailer`] over SMTP.
+pub struct SmtpMailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    templates: Templates,
+}
+
+/// Why the settings of mail were refused, for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum SmtpSettingsError {
+    /// `SMTP_URL` is not understood.
+    #[error("SMTP_URL is not understood ({0}): write smtps://user:password@host or smtp://host?tls=required")]
+    Url(String),
+    /// `AUTHQL_MAIL_FROM` is not an address.
+    #[error("AUTHQL_MAIL_FROM is not a sender: write it as `authql <no-reply@example.com>`")]
+    From,
+}
+
+impl SmtpMailer {
+    /// Mails from `from` through the server at `url`. Connects when the first mail is sent.
+    ///
+    /// `smtps://` speaks TLS from the start, `smtp://` insists on STARTTLS; `smtp://…?tls=none` does without, and
+    /// `?tls=opportunistic` where the server has none.
+    ///
+    /// # Errors
+    /// See [`SmtpSettingsError`].
+    pub fn new(url: &str, from: &str, templates: Templates) -> Result<Self, SmtpSettingsError> {
+        let from: Mailbox = from.parse().map_err(|_| SmtpSettingsError::From)?;
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&with_tls(url)?)
+            .map_err(|error| SmtpSettingsError::Url(error.to_string()))?
+            .timeout(Some(STEP_TIMEOUT))
+            .hello_name(ClientId::Domain(from.email.domain().to_owned()))
+            .pool_config(PoolConfig::new().max_size(8))
+            .build();
+        Ok(Self { transport, from, templates })
+    }
+
+    fn message(&self, mail: &Mail) -> Result<Message, SendError> {
+        let permanent = |error: &dyn std::fmt::Display| SendError::Permanent(error.to_string());
+        let content = self.templates.render(mail).map_err(|error| permanent(&error))?;
+        let address: Address = mail.to.mailbox().parse().map_err(|error| permanent(&error))?;
+        let name = mail.name.as_ref().map(|name| name.as_str().to_owned());
+        let part = |kind, text| SinglePart::builder().header(kind).body(text);
+        Message::builder()
+            .message_id(Some(format!("<{}@{}>", mail.id, self.from.email.domain())))
+            .date(mail.queued_at.into())
+            .from(self.from.clone())
+            .to(Mailbox::new(name, address))
+            .subject(content.subject)
+            .multipart(
+                MultiPart::alternative()
+                    .singlepart(part(ContentType::TEXT_PLAIN, content.text))
+                    .singlepart(part(ContentType::TEXT_HTML, content.html)),
+            )
+            .map_err(|error| permanent(&error))
+    }
+}
+
+#[async_trait]
+impl Mailer for SmtpMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), SendError> {
+        let sending = self.transport.send(self.message(mail)?);
+        match tokio::time::timeout(MAIL_TIMEOUT, sending).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if error.is_permanent() => Err(SendError::Permanent(full_text(&error))),
+            Ok(Err(error)) => Err(SendError::Transient(full_text(&error))),
+            Err(_) => Err(SendError::Transient("the mail took longer than a minute".to_owned())),
+        }
+    }
+}
+
+/// The URL in lettre's form, which takes `smtp://` for no TLS where we take it for STARTTLS.
+fn with_tls(url: &str) -> Result<String, SmtpSettingsError> {
+    let mut url = Url::parse(url).map_err(|error| SmtpSettingsError::Url(error.to_string()))?;
+    if url.scheme() != "smtp" && url.scheme() != "smtps" {
+        return Err(SmtpSettingsError::Url("its scheme is neither smtp nor smtps".to_owned()));
+    }
+    match url.query() {
+        Some("tls=none") => url.set_query(None),
+        None if url.scheme() == "smtp" => url.set_query(Some("tls=required")),
+        _ => {}
+    }
+    Ok(url.into())
+}
+
+/// An error with its causes on one line.
+fn full_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text.chars().take(500).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tls_is_required_unless_the_operator_says_otherwise() {
+        assert_eq!(with_tls("smtp://host").unwrap(), "smtp://host?tls=required");
+        assert_eq!(with_tls("smtp://host:25?tls=none").unwrap(), "smtp://host:25");
+        assert_eq!(with_tls("smtp://host?tls=opportunistic").unwrap(), "smtp://host?tls=opportunistic");
+        assert_eq!(with_tls("smtps://u:p@host").unwrap(), "smtps://u:p@host");
+        assert!(with_tls("http://host").is_err());
+        assert!(with_tls("host:25").is_err());
+    }
+}

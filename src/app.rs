@@ -1,0 +1,140 @@
+//! The composition root: adapters → services → schema → router; run, and shut down.
+
+mod compose;
+mod error;
+
+use std::future::Future;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+pub use self::error::StartError;
+
+use self::compose::Composition;
+use crate::adapters::embedded::PrivatePostgres;
+use crate::adapters::local::DataFolder;
+use crate::config::{Config, HttpConfig};
+use crate::ports::Clock;
+use crate::services::Mailing;
+use crate::worker;
+
+/// How long requests in flight are waited for at the end. With the worker's ten seconds and the database's stop it stays
+/// under the thirty that supervisors give.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How many ports after the usual one are tried.
+const PORTS_TRIED: u16 = 50;
+/// The longest wait between two looks through the outbox.
+const LONGEST_SWEEP: Duration = Duration::from_secs(5);
+
+/// A complete authql, ready to serve.
+pub struct App {
+    router: Router,
+    mailing: Arc<Mailing>,
+    sweep: Duration,
+    pool: PgPool,
+    embedded: Option<PrivatePostgres>,
+    /// Kept for its lock.
+    _data: Option<DataFolder>,
+}
+
+impl App {
+    /// Connects to the servers that the configuration names, or starts their stand-ins, brings the schema of the database
+    /// up to date, and puts everything together.
+    ///
+    /// # Errors
+    /// [`StartError`], a sentence for the operator.
+    pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let sweep = config.mail.retry.first_wait.to_std().unwrap_or(LONGEST_SWEEP).min(LONGEST_SWEEP);
+        let Composition { router, mailing, pool, embedded, data } = compose::compose(config, clock).await?;
+        Ok(Self { router, mailing, sweep, pool, embedded, _data: data })
+    }
+
+    /// The major version of the private PostgreSQL, where there is one.
+    #[must_use]
+    pub fn private_postgres(&self) -> Option<u32> {
+        self.embedded.as_ref().map(PrivatePostgres::version)
+    }
+
+    /// Serves on `listener` until `shutdown`, then finishes what is in flight: requests first, mails next, the database
+    /// last.
+    ///
+    /// # Errors
+    /// When the listener fails for good.
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), std::io::Error> {
+        let stop = CancellationToken::new();
+        let worker = tokio::spawn(worker::run(Arc::clone(&self.mailing), self.sweep, stop.clone()));
+        let draining = stop.clone();
+        let signal = tokio::spawn(async move {
+            shutdown.await;
+            draining.cancel();
+        });
+        let server =
+            axum::serve(listener, self.router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let outcome = tokio::select! {
+            outcome = server => outcome,
+            () = drain_is_over(&stop) => {
+                tracing::warn!("some requests were still in flight and are cut off");
+                Ok(())
+            }
+        };
+        signal.abort();
+        stop.cancel();
+        if let Err(error) = worker.await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the mail worker died");
+        }
+        close(&self.pool).await;
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await;
+        }
+        outcome
+    }
+}
+
+/// A listener on the configured address. When the operator named no port, and the usual one is taken, on the next free one.
+///
+/// # Errors
+/// [`StartError::Listen`] when there is none.
+pub async fn listen(config: &HttpConfig) -> Result<TcpListener, StartError> {
+    let mut address = config.listen;
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(error)
+                if error.kind() == ErrorKind::AddrInUse
+                    && !config.is_port_fixed
+                    && address.port() < config.listen.port() + PORTS_TRIED =>
+            {
+                address.set_port(address.port() + 1);
+            }
+            Err(source) => return Err(StartError::Listen { address, source }),
+        }
+    }
+}
+
+/// Brings the database of `DATABASE_URL` up to date.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn migrate(config: &Config) -> Result<(), StartError> {
+    compose::migrate(config).await
+}
+
+async fn drain_is_over(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(DRAIN).await;
+}
+
+async fn close(pool: &PgPool) {
+    // A connection that hangs must not keep the process.
+    drop(timeout(Duration::from_secs(2), pool.close()).await);
+}

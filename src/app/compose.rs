@@ -1,0 +1,165 @@
+//! Which adapter stands behind each port. The modes of authql differ here, and nowhere else.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use url::Url;
+
+use super::StartError;
+use crate::adapters::argon2::Argon2Lanes;
+use crate::adapters::embedded::{self, PrivatePostgres};
+use crate::adapters::jwt::JwtTokens;
+use crate::adapters::local::{DataFolder, DataFolderError, FileMailbox, LocalBlacklist, LocalMailQueue};
+use crate::adapters::postgres::{self, PgOutbox, PgReadiness, PgSessions, PgUsers};
+use crate::adapters::redis::{Redis, RedisBlacklist, RedisMailQueue};
+use crate::adapters::root_secret::RootSecret;
+use crate::adapters::smtp::SmtpMailer;
+use crate::adapters::templates::Templates;
+use crate::config::{Config, MailConfig, StoresConfig};
+use crate::graphql::{self, InputRules};
+use crate::http;
+use crate::ports::{Blacklist, Clock, MailQueue, Mailbox, Mailer};
+use crate::services::{
+    Access, Accounts, Authentication, Health, MailboxPage, Mailing, Registration, Services,
+};
+
+/// What was put together.
+pub(super) struct Composition {
+    pub(super) router: Router,
+    pub(super) mailing: Arc<Mailing>,
+    pub(super) pool: PgPool,
+    pub(super) embedded: Option<PrivatePostgres>,
+    pub(super) data: Option<DataFolder>,
+}
+
+pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Composition, StartError> {
+    let data = LazyFolder { path: &config.stores.data_dir, open: OnceLock::new() };
+    let secret = match &config.secret {
+        Some(secret) => RootSecret::new(secret),
+        None => RootSecret::new(&data.get()?.secret()?),
+    };
+    let (mailer, mailbox) = mailer(&config, &data)?;
+    let (blacklist, queue) = accelerators(&config.stores, &clock)?;
+    let tokens =
+        Arc::new(JwtTokens::new(&config.http.public_url, config.sessions.lifetimes.access, &secret)?);
+    let hasher = Arc::new(Argon2Lanes::start(
+        config.passwords.lanes,
+        config.passwords.memory_kib,
+        config.passwords.iterations,
+    )?);
+
+    let (pool, embedded) = database(&config.stores, &data).await?;
+    let users = Arc::new(PgUsers(pool.clone()));
+    let sessions = Arc::new(PgSessions(pool.clone()));
+
+    let services = Arc::new(Services {
+        registration: Registration {
+            clock: clock.clone(),
+            hasher: hasher.clone(),
+            users: users.clone(),
+            mail: queue.clone(),
+        },
+        authentication: Authentication {
+            clock: clock.clone(),
+            hasher,
+            users: users.clone(),
+            sessions: sessions.clone(),
+            blacklist: blacklist.clone(),
+            tokens: tokens.clone(),
+            mail: queue.clone(),
+            lifetimes: config.sessions.lifetimes,
+            rotation: config.sessions.rotation,
+            blacklist_ttl: config.sessions.blacklist_ttl(),
+        },
+        access: Access { clock: clock.clone(), tokens, blacklist, sessions },
+        accounts: Accounts { users },
+        health: Health(Arc::new(PgReadiness(pool.clone()))),
+        mailbox: mailbox.map(MailboxPage),
+    });
+    let mailing = Arc::new(Mailing {
+        clock,
+        queue,
+        outbox: Arc::new(PgOutbox(pool.clone())),
+        mailer,
+        retry: config.mail.retry,
+    });
+    let rules = InputRules { passwords: config.passwords.policy };
+    let schema = graphql::schema(services.clone(), rules, config.explore.introspection);
+    let router = http::router(schema, services, config.explore.graphiql);
+    Ok(Composition { router, mailing, pool, embedded, data: data.open.into_inner() })
+}
+
+/// The data folder, opened by the first stand-in that needs it.
+struct LazyFolder<'a> {
+    path: &'a Path,
+    open: OnceLock<DataFolder>,
+}
+
+impl LazyFolder<'_> {
+    fn get(&self) -> Result<&DataFolder, DataFolderError> {
+        if let Some(folder) = self.open.get() {
+            return Ok(folder);
+        }
+        let folder = DataFolder::open(self.path)?;
+        Ok(self.open.get_or_init(|| folder))
+    }
+}
+
+/// The database, its schema up to date.
+async fn database(
+    stores: &StoresConfig,
+    data: &LazyFolder<'_>,
+) -> Result<(PgPool, Option<PrivatePostgres>), StartError> {
+    let (options, embedded) = if let Some(url) = &stores.database_url {
+        (url.expose_secret().parse().map_err(StartError::DatabaseUrl)?, None)
+    } else {
+        let server = PrivatePostgres::start(data.get()?.path()).await?;
+        let options = PgConnectOptions::new_without_pgpass()
+            .socket(server.socket_folder())
+            .port(embedded::PORT)
+            .username(embedded::USER)
+            .database(embedded::DATABASE);
+        (options, Some(server))
+    };
+    postgres::migrate(&options).await.map_err(StartError::Migration)?;
+    Ok((postgres::pool(options), embedded))
+}
+
+/// Brings the database of `DATABASE_URL` up to date, and nothing else.
+pub(super) async fn migrate(config: &Config) -> Result<(), StartError> {
+    let url = config.stores.database_url.as_ref().ok_or(StartError::NothingToMigrate)?;
+    let options = url.expose_secret().parse().map_err(StartError::DatabaseUrl)?;
+    postgres::migrate(&options).await.map_err(StartError::Migration)
+}
+
+type MailerAndMailbox = (Arc<dyn Mailer>, Option<Arc<dyn Mailbox>>);
+
+/// An SMTP server, or files that the mailbox page shows.
+fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, StartError> {
+    let MailConfig { smtp_url, from, .. } = &config.mail;
+    let site = Url::parse(&config.http.public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let templates = Templates::new(site.unwrap_or_else(|| "authql".to_owned()))?;
+    if let Some(url) = smtp_url {
+        return Ok((Arc::new(SmtpMailer::new(url.expose_secret(), from, templates)?), None));
+    }
+    let folder = data.get()?.private_folder("mail")?;
+    let files = Arc::new(FileMailbox::new(folder, from.clone(), templates));
+    Ok((files.clone(), Some(files)))
+}
+
+type Accelerators = (Arc<dyn Blacklist>, Arc<dyn MailQueue>);
+
+/// Redis, or its twins in this process.
+fn accelerators(stores: &StoresConfig, clock: &Arc<dyn Clock>) -> Result<Accelerators, StartError> {
+    match &stores.redis_url {
+        None => Ok((Arc::new(LocalBlacklist::new(clock.clone())), Arc::new(LocalMailQueue::default()))),
+        Some(url) => {
+            let redis = Redis::new(url.expose_secret()).map_err(StartError::RedisUrl)?;
+            Ok((Arc::new(RedisBlacklist(redis.clone())), Arc::new(RedisMailQueue::new(redis))))
+        }
+    }
+}

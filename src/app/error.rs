@@ -1,0 +1,65 @@
+//! Why authql did not start, as sentences for the operator.
+
+use crate::adapters::embedded::EmbeddedError;
+use crate::adapters::local::DataFolderError;
+use crate::adapters::smtp::SmtpSettingsError;
+use crate::config::ConfigError;
+use crate::ports::Unexpected;
+
+/// Why authql did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    DataFolder(#[from] DataFolderError),
+    /// There is no private PostgreSQL.
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
+    /// The mail settings are wrong.
+    #[error(transparent)]
+    Smtp(#[from] SmtpSettingsError),
+    /// `DATABASE_URL` is not understood.
+    #[error("DATABASE_URL is not understood ({0}): write postgres://user:password@host/database")]
+    DatabaseUrl(#[source] sqlx::Error),
+    /// `REDIS_URL` is not understood.
+    #[error("REDIS_URL is not understood ({0}): write redis://:password@host or rediss://…")]
+    RedisUrl(#[source] redis::RedisError),
+    /// The database does not answer, or its schema could not be brought up to date.
+    #[error(
+        "the database of DATABASE_URL cannot be used ({0}): check that it runs and that the user may create tables in it"
+    )]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// `authql migrate` without a database.
+    #[error(
+        "DATABASE_URL is missing: set it to the database to migrate; the private one is migrated when the server starts"
+    )]
+    NothingToMigrate,
+    /// The port is taken.
+    #[error(
+        "AUTHQL_LISTEN names {address}, which cannot be listened on ({source}): choose another port, or stop what uses it"
+    )]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The templates of mails, or the cryptographic library, do not work.
+    #[error("authql itself is broken here: {0}")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<Unexpected> for StartError {
+    fn from(error: Unexpected) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl From<minijinja::Error> for StartError {
+    fn from(error: minijinja::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}

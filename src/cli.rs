@@ -1,0 +1,102 @@
+//! The command line: what each command does, and what it prints.
+
+mod banner;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use authql::adapters::clock::SystemClock;
+use authql::app::{App, StartError};
+use authql::config::{Config, Environment};
+use authql::{app, graphql, telemetry};
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A self-hosted authentication server with a GraphQL API.
+///
+/// Settings come from the environment and from a file `.env`; README.md has the table. With nothing set,
+/// `authql serve` starts a complete server on this machine, with a private PostgreSQL in `./data`.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the server [default]
+    ///
+    /// Brings the database up to date first. Stops on Ctrl-C and SIGTERM within 30 seconds: requests in flight are
+    /// answered, and mails on their way are sent or handed back.
+    Serve,
+    /// Bring the database of `DATABASE_URL` up to date, and stop
+    ///
+    /// For deployments where the server itself may not create tables. Safe to run at any time and by several at once.
+    Migrate,
+    /// Print the GraphQL schema
+    ///
+    /// In the schema definition language, sorted, with descriptions: for code generation. It is the same as the checked-in
+    /// schema.graphql, and needs no settings.
+    Schema,
+}
+
+/// Runs the command that was asked for. Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
+pub(crate) fn run() -> ExitCode {
+    let command = Cli::parse().command.unwrap_or(Command::Serve);
+    let result = match command {
+        Command::Schema => {
+            print!("{}", graphql::sdl());
+            return ExitCode::SUCCESS;
+        }
+        Command::Serve => in_runtime(serve()),
+        Command::Migrate => in_runtime(migrate()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("authql: {error}");
+            let is_setting = matches!(error.downcast_ref(), Some(StartError::Config(_)));
+            ExitCode::from(if is_setting { 2 } else { 1 })
+        }
+    }
+}
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn in_runtime(work: impl Future<Output = Outcome>) -> Outcome {
+    // The first to install a provider wins, and nobody was before us.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+fn configure() -> Result<Config, StartError> {
+    let config = Config::from_environment(&Environment::of_process()?)?;
+    telemetry::start(&config.log);
+    Ok(config)
+}
+
+async fn serve() -> Outcome {
+    let config = configure()?;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let listener = app::listen(&config.http).await?;
+    let facts = banner::Facts::of(&config, listener.local_addr()?);
+    let app = App::build(config, Arc::new(SystemClock)).await?;
+    banner::print(&facts, app.private_postgres());
+    app.run(listener, async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
+    })
+    .await?;
+    Ok(())
+}
+
+async fn migrate() -> Outcome {
+    app::migrate(&configure()?).await?;
+    println!("The database is up to date.");
+    Ok(())
+}

@@ -1,0 +1,323 @@
+//! Settings: read once from the environment (and `.env`), checked as a whole, and handed on as typed values.
+//!
+//! A wrong, weak, contradictory or unknown setting stops the start with one sentence that names it and says what to do.
+
+mod environment;
+mod parse;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use chrono::TimeDelta;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::domain::{Lifetimes, PasswordPolicy, RetryPolicy, RotationPolicy};
+
+pub use environment::Environment;
+pub use parse::ConfigError;
+
+/// Everything that can be set.
+#[derive(Debug)]
+pub struct Config {
+    /// Addresses.
+    pub http: HttpConfig,
+    /// Where data is kept.
+    pub stores: StoresConfig,
+    /// What every key is derived from; generated and kept in the data folder when `None`. Read from `AUTHQL_SECRET`.
+    pub secret: Option<SecretString>,
+    /// Tokens and sessions.
+    pub sessions: SessionsConfig,
+    /// Passwords.
+    pub passwords: PasswordsConfig,
+    /// Mails.
+    pub mail: MailConfig,
+    /// What helps exploring, and strangers too.
+    pub explore: ExploreConfig,
+    /// The log.
+    pub log: LogConfig,
+}
+
+/// Addresses.
+#[derive(Debug)]
+pub struct HttpConfig {
+    /// Where the API listens. Read from `AUTHQL_LISTEN`.
+    pub listen: SocketAddr,
+    /// Whether the operator named the port: then a taken one is an error, otherwise the next free one is used.
+    pub is_port_fixed: bool,
+    /// The address that clients use, without a slash at its end; the issuer of tokens. Read from `AUTHQL_PUBLIC_URL`.
+    pub public_url: String,
+}
+
+/// Where data is kept.
+#[derive(Debug)]
+pub struct StoresConfig {
+    /// The folder of the zero-configuration mode. Read from `AUTHQL_DATA_DIR`.
+    pub data_dir: PathBuf,
+    /// The Postgres server; a private one in the data folder when `None`. Read from `DATABASE_URL`.
+    pub database_url: Option<SecretString>,
+    /// The Redis server; in-process twins when `None`. Read from `REDIS_URL`.
+    pub redis_url: Option<SecretString>,
+}
+
+/// Tokens and sessions.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionsConfig {
+    /// How long they live. Read from `AUTHQL_ACCESS_TTL`, `AUTHQL_REFRESH_TTL`, `AUTHQL_SESSION_MAX_AGE`.
+    pub lifetimes: Lifetimes,
+    /// What a refresh may do. Read from `AUTHQL_REFRESH_REPLAY_WINDOW`.
+    pub rotation: RotationPolicy,
+}
+
+/// Passwords.
+#[derive(Debug, Clone, Copy)]
+pub struct PasswordsConfig {
+    /// What a new one must be like. Read from `AUTHQL_PASSWORD_MIN_LENGTH`.
+    pub policy: PasswordPolicy,
+    /// How many are hashed at once. Read from `AUTHQL_HASH_LANES`.
+    pub lanes: usize,
+    /// argon2's `m`, in KiB. Read from `AUTHQL_HASH_MEMORY`.
+    pub memory_kib: u32,
+    /// argon2's `t`. Read from `AUTHQL_HASH_ITERATIONS`.
+    pub iterations: u32,
+}
+
+/// Mails.
+#[derive(Debug)]
+pub struct MailConfig {
+    /// The SMTP server; the mailbox page when `None`. Read from `SMTP_URL`.
+    pub smtp_url: Option<SecretString>,
+    /// The sender. Read from `AUTHQL_MAIL_FROM`.
+    pub from: String,
+    /// When a mail is tried again. Read from `AUTHQL_MAIL_RETRY_MIN`.
+    pub retry: RetryPolicy,
+}
+
+/// What helps exploring, and strangers too.
+#[derive(Debug, Clone, Copy)]
+pub struct ExploreConfig {
+    /// Whether browsers find GraphiQL at `/graphql`. Read from `AUTHQL_GRAPHIQL`.
+    pub graphiql: bool,
+    /// Whether the schema can be asked for. Read from `AUTHQL_INTROSPECTION`.
+    pub introspection: bool,
+}
+
+/// The log.
+#[derive(Debug)]
+pub struct LogConfig {
+    /// What is logged: a level, or directives such as `info,authql=debug`. Read from `AUTHQL_LOG`.
+    pub filter: String,
+    /// How. Read from `AUTHQL_LOG_FORMAT`.
+    pub format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads and checks all settings.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first that is wrong.
+    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        environment.refuse_unknown_names()?;
+        let stores = StoresConfig {
+            data_dir: environment.get("AUTHQL_DATA_DIR")?.unwrap_or("data").into(),
+            database_url: environment.secret("DATABASE_URL")?,
+            redis_url: environment.secret("REDIS_URL")?,
+        };
+        let secret = environment.secret("AUTHQL_SECRET")?;
+        if let Some(secret) = &secret {
+            parse::check_secret("AUTHQL_SECRET", secret)?;
+        }
+        let smtp_url = environment.secret("SMTP_URL")?;
+        let has_servers = stores.database_url.is_some() || stores.redis_url.is_some() || smtp_url.is_some();
+        let http = http(environment)?;
+        require_what_servers_need(environment, &http, &stores, secret.is_some(), smtp_url.is_some())?;
+        let explore_by_default = !has_servers;
+        Ok(Self {
+            sessions: sessions(environment)?,
+            passwords: passwords(environment)?,
+            mail: MailConfig {
+                smtp_url,
+                from: environment
+                    .get("AUTHQL_MAIL_FROM")?
+                    .unwrap_or("authql <no-reply@localhost>")
+                    .to_owned(),
+                retry: RetryPolicy {
+                    first_wait: environment.duration("AUTHQL_MAIL_RETRY_MIN", "10s", "1ms", "1h")?,
+                },
+            },
+            explore: ExploreConfig {
+                graphiql: environment.switch("AUTHQL_GRAPHIQL", explore_by_default)?,
+                introspection: environment.switch("AUTHQL_INTROSPECTION", explore_by_default)?,
+            },
+            log: log(environment)?,
+            http,
+            stores,
+            secret,
+        })
+    }
+}
+
+fn http(environment: &Environment) -> Result<HttpConfig, ConfigError> {
+    let given = environment.get("AUTHQL_LISTEN")?;
+    let text = given.unwrap_or("127.0.0.1:8080");
+    let listen: SocketAddr = text.parse().map_err(|_| {
+        ConfigError::new("AUTHQL_LISTEN", "is not an address with a port: write it as 127.0.0.1:8080")
+    })?;
+    let public_url =
+        environment.get("AUTHQL_PUBLIC_URL")?.map_or_else(|| Ok(format!("http://{listen}")), public_url)?;
+    Ok(HttpConfig { listen, is_port_fixed: given.is_some(), public_url })
+}
+
+fn public_url(text: &str) -> Result<String, ConfigError> {
+    let refused = |advice| Err(ConfigError::new("AUTHQL_PUBLIC_URL", advice));
+    match Url::parse(text) {
+        Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() => {
+            refused("is not a web address: write it as https://auth.example.com")
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() => {
+            refused("has more than an address: leave out what follows ? or #, and user names")
+        }
+        Ok(url) if url.scheme() == "http" && !is_loopback(&url) => {
+            refused("is http:// on a public host, where tokens could be read on the way: make it https://")
+        }
+        Ok(_) => Ok(text.trim_end_matches('/').to_owned()),
+        Err(_) => refused("is not a web address: write it as https://auth.example.com"),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Servers outlive this process and are shared by several, so nothing that they rely on may be made up at the start.
+fn require_what_servers_need(
+    environment: &Environment,
+    http: &HttpConfig,
+    stores: &StoresConfig,
+    has_secret: bool,
+    has_smtp: bool,
+) -> Result<(), ConfigError> {
+    let is_set = |name| environment.get(name).map(|value| value.is_some());
+    let is_public =
+        !http.listen.ip().is_loopback() || Url::parse(&http.public_url).is_ok_and(|url| !is_loopback(&url));
+    for (name, present) in
+        [("DATABASE_URL", stores.database_url.is_some()), ("REDIS_URL", stores.redis_url.is_some())]
+    {
+        if is_public && !present {
+            return Err(ConfigError::new(
+                name,
+                "is missing, and this server is for the public (AUTHQL_LISTEN or AUTHQL_PUBLIC_URL is no loopback address): set it to a running server",
+            ));
+        }
+    }
+    if stores.database_url.is_some() && !has_secret {
+        return Err(ConfigError::new(
+            "AUTHQL_SECRET",
+            "is missing, and DATABASE_URL is set: set it to the output of `openssl rand -base64 32`, the same for all instances",
+        ));
+    }
+    if stores.database_url.is_some() && !is_set("AUTHQL_PUBLIC_URL")? {
+        return Err(ConfigError::new(
+            "AUTHQL_PUBLIC_URL",
+            "is missing, and DATABASE_URL is set: set it to the address that clients use, such as https://auth.example.com",
+        ));
+    }
+    if has_smtp && !is_set("AUTHQL_MAIL_FROM")? {
+        return Err(ConfigError::new(
+            "AUTHQL_MAIL_FROM",
+            "is missing, and SMTP_URL is set: set it to the sender of mails, such as `authql <no-reply@example.com>`",
+        ));
+    }
+    if is_public && !has_smtp {
+        return Err(ConfigError::new(
+            "SMTP_URL",
+            "is missing, and this server is for the public, where nobody may read the mailbox page: set it to smtps://user:password@host",
+        ));
+    }
+    Ok(())
+}
+
+fn sessions(environment: &Environment) -> Result<SessionsConfig, ConfigError> {
+    let access = environment.duration("AUTHQL_ACCESS_TTL", "15m", "1s", "15m")?;
+    let idle = environment.duration("AUTHQL_REFRESH_TTL", "30d", "1m", "365d")?;
+    let absolute = environment.duration("AUTHQL_SESSION_MAX_AGE", "90d", "1m", "3650d")?;
+    let replay_window = environment.duration("AUTHQL_REFRESH_REPLAY_WINDOW", "30s", "0s", "10m")?;
+    let longer = |name, than| {
+        ConfigError::new(name, format!("is longer than {than}, and would have no effect: make it shorter"))
+    };
+    if access > idle {
+        return Err(longer("AUTHQL_ACCESS_TTL", "AUTHQL_REFRESH_TTL"));
+    }
+    if idle > absolute {
+        return Err(longer("AUTHQL_REFRESH_TTL", "AUTHQL_SESSION_MAX_AGE"));
+    }
+    if replay_window > idle {
+        return Err(longer("AUTHQL_REFRESH_REPLAY_WINDOW", "AUTHQL_REFRESH_TTL"));
+    }
+    Ok(SessionsConfig {
+        lifetimes: Lifetimes { access, idle, absolute },
+        rotation: RotationPolicy { replay_window, idle },
+    })
+}
+
+fn passwords(environment: &Environment) -> Result<PasswordsConfig, ConfigError> {
+    let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+    let lanes = u32::try_from(cores.saturating_sub(1).clamp(1, 64)).unwrap_or(1);
+    Ok(PasswordsConfig {
+        policy: PasswordPolicy {
+            min_length: environment.number("AUTHQL_PASSWORD_MIN_LENGTH", 8, 8, 128)? as usize,
+        },
+        lanes: environment.number("AUTHQL_HASH_LANES", lanes, 1, 64)? as usize,
+        memory_kib: environment.number("AUTHQL_HASH_MEMORY", 19_456, 7_168, 1_048_576)?,
+        iterations: environment.number("AUTHQL_HASH_ITERATIONS", 2, 1, 20)?,
+    })
+}
+
+fn log(environment: &Environment) -> Result<LogConfig, ConfigError> {
+    let filter = environment.get("AUTHQL_LOG")?.unwrap_or("info").to_owned();
+    if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
+        let advice =
+            "is no log filter: write a level such as `info`, or directives such as `info,authql=debug`";
+        return Err(ConfigError::new("AUTHQL_LOG", advice));
+    }
+    let format = match environment.get("AUTHQL_LOG_FORMAT")? {
+        None => LogFormat::Auto,
+        Some("human") => LogFormat::Human,
+        Some("json") => LogFormat::Json,
+        Some(_) => {
+            return Err(ConfigError::new(
+                "AUTHQL_LOG_FORMAT",
+                "is neither `human` nor `json`: write one of them",
+            ));
+        }
+    };
+    Ok(LogConfig { filter, format })
+}
+
+impl SessionsConfig {
+    /// The longest that an access token may still be honoured after its session has ended, clocks that differ included.
+    #[must_use]
+    pub fn blacklist_ttl(&self) -> TimeDelta {
+        self.lifetimes.access + TimeDelta::seconds(60)
+    }
+}
+
+#[cfg(test)]
+mod tests;

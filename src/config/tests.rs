@@ -1,0 +1,134 @@
+//! What an operator reads after each mistake.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+const SECRET: &str = "q3Vx0mJm1n9cYd8rT5uWzA7bK2eP4hLs6fGiNoQtRvE=";
+
+fn read(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::from_environment(&settings.iter().copied().collect())
+}
+
+fn complaint(settings: &[(&str, &str)]) -> String {
+    read(settings).unwrap_err().to_string()
+}
+
+/// A complete server setting, with one thing changed.
+fn server_with(name: &'static str, text: &'static str) -> Vec<(&'static str, &'static str)> {
+    let mut settings = vec![
+        ("DATABASE_URL", "postgres://authql@localhost/authql"),
+        ("REDIS_URL", "redis://localhost"),
+        ("SMTP_URL", "smtps://localhost"),
+        ("AUTHQL_SECRET", SECRET),
+        ("AUTHQL_PUBLIC_URL", "https://auth.example.com"),
+        ("AUTHQL_MAIL_FROM", "authql <no-reply@example.com>"),
+    ];
+    settings.retain(|(known, _)| *known != name);
+    settings.push((name, text));
+    settings
+}
+
+#[test]
+fn nothing_needs_to_be_set() {
+    let config = read(&[]).unwrap();
+    assert_eq!(config.http.public_url, "http://127.0.0.1:8080");
+    assert!(!config.http.is_port_fixed && config.explore.graphiql && config.explore.introspection);
+    assert_eq!(config.sessions.lifetimes.access, TimeDelta::minutes(15));
+    assert_eq!(config.sessions.lifetimes.absolute, TimeDelta::days(90));
+    assert_eq!(config.passwords.memory_kib, 19_456);
+}
+
+#[test]
+fn servers_are_all_that_a_public_server_needs() {
+    let config = read(&server_with("AUTHQL_LISTEN", "0.0.0.0:80")).unwrap();
+    assert!(config.http.is_port_fixed && !config.explore.graphiql && !config.explore.introspection);
+    assert_eq!(config.http.public_url, "https://auth.example.com");
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_nearest_known_one() {
+    assert_eq!(
+        complaint(&[("AUTHQL_ACESS_TTL", "1m")]),
+        "AUTHQL_ACESS_TTL is no setting of authql: did you mean AUTHQL_ACCESS_TTL?"
+    );
+    assert!(complaint(&[("AUTHQL_COLOUR_OF_THE_SKY", "blue")]).contains("see the table in README.md"));
+    assert!(read(&[("HOME", "/"), ("DATABASE_URLS", "x")]).is_ok());
+}
+
+#[test]
+fn each_wrong_text_is_refused_by_name() {
+    for (name, text, advice) in [
+        ("AUTHQL_ACCESS_TTL", "15", "is no duration: write a number and s, m, h or d"),
+        ("AUTHQL_ACCESS_TTL", "16m", "is out of range: it may be 1s to 15m"),
+        ("AUTHQL_ACCESS_TTL", "-1m", "is no duration"),
+        ("AUTHQL_REFRESH_TTL", "99999999999999999999d", "is no duration"),
+        ("AUTHQL_REFRESH_REPLAY_WINDOW", "11m", "may be 0s to 10m"),
+        ("AUTHQL_PASSWORD_MIN_LENGTH", "7", "is no number from 8 to 128"),
+        ("AUTHQL_HASH_LANES", "0", "is no number from 1 to 64"),
+        ("AUTHQL_HASH_MEMORY", "1024", "is no number from 7168"),
+        ("AUTHQL_GRAPHIQL", "true", "is neither `on` nor `off`"),
+        ("AUTHQL_LISTEN", "8080", "is not an address with a port"),
+        ("AUTHQL_PUBLIC_URL", "auth.example.com", "is not a web address"),
+        ("AUTHQL_PUBLIC_URL", "http://auth.example.com", "make it https://"),
+        ("AUTHQL_PUBLIC_URL", "https://auth.example.com/?a=b", "has more than an address"),
+    ] {
+        let complaint = complaint(&[(name, text)]);
+        assert!(complaint.starts_with(name) && complaint.contains(advice), "{complaint}");
+    }
+}
+
+#[test]
+fn contradictions_are_refused() {
+    assert!(complaint(&[("AUTHQL_REFRESH_TTL", "91d")]).contains("is longer than AUTHQL_SESSION_MAX_AGE"));
+    assert!(complaint(&[("AUTHQL_REFRESH_TTL", "1m")]).contains("is longer than AUTHQL_REFRESH_TTL"));
+    let twice = complaint(&[("AUTHQL_SECRET", SECRET), ("AUTHQL_SECRET_FILE", "/run/secret")]);
+    assert!(twice.contains("is given twice"), "{twice}");
+}
+
+#[test]
+fn a_weak_secret_is_refused() {
+    for (text, advice) in [
+        ("changeme", "is too short"),
+        ("0123456789012345678901234567890", "is too short"),
+        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "is easy to guess"),
+        ("password12password12password12password12", "is easy to guess"),
+        ("0000000000000000000000000000000000000001", "is easy to guess"),
+    ] {
+        let complaint = complaint(&[("AUTHQL_SECRET", text)]);
+        assert!(complaint.starts_with("AUTHQL_SECRET") && complaint.contains(advice), "{text}: {complaint}");
+        assert!(!complaint.contains(text), "the secret itself is not repeated");
+    }
+    assert!(read(&[("AUTHQL_SECRET", SECRET)]).is_ok());
+    assert!(read(&[("AUTHQL_SECRET", "5d41402abc4b2a76b9719d911017c592")]).is_ok());
+}
+
+#[test]
+fn a_public_server_needs_its_servers() {
+    for name in
+        ["DATABASE_URL", "REDIS_URL", "SMTP_URL", "AUTHQL_SECRET", "AUTHQL_PUBLIC_URL", "AUTHQL_MAIL_FROM"]
+    {
+        let complaint = complaint(&server_with(name, ""));
+        assert!(complaint.starts_with(&format!("{name} is missing")), "{complaint}");
+    }
+    assert!(complaint(&[("AUTHQL_LISTEN", "0.0.0.0:8080")]).starts_with("DATABASE_URL is missing"));
+}
+
+#[test]
+fn a_secret_is_read_from_a_file_that_nobody_else_can_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    let name = file.to_str().unwrap();
+    let complaint = |settings: &[(&str, &str)]| read(settings).map(drop).unwrap_err().to_string();
+    assert!(complaint(&[("AUTHQL_SECRET_FILE", name)]).contains("cannot be read"));
+
+    fs::write(&file, format!("{SECRET}\n")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(complaint(&[("AUTHQL_SECRET_FILE", name)]).contains("chmod 600"));
+
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(read(&[("AUTHQL_SECRET_FILE", name)]).unwrap().secret.is_some());
+    fs::write(&file, "").unwrap();
+    assert!(complaint(&[("AUTHQL_SECRET_FILE", name)]).contains("names an empty file"));
+}

@@ -1,0 +1,174 @@
+//! Passwords: which texts can be one, and which are too easy to guess (SECURITY.md PWD-1 to PWD-5).
+
+use secrecy::{ExposeSecret, SecretString};
+use unicode_normalization::UnicodeNormalization;
+use zxcvbn::feedback::Warning;
+
+/// The most code points of a password, counted after normalisation.
+const MAX_CODE_POINTS: usize = 256;
+/// The most bytes of a password in UTF-8. What is longer is refused before it costs a hash.
+const MAX_BYTES: usize = 1024;
+
+/// A password as it is hashed: Unicode NFC, never trimmed, folded or cut. Wiped from memory when dropped.
+#[derive(Clone)]
+pub struct Password(SecretString);
+
+/// Why a text cannot be anybody's password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// No text at all.
+    #[error("a password is needed")]
+    Missing,
+    /// Over 256 code points or 1024 bytes.
+    #[error("a password has at most 256 characters and 1024 bytes")]
+    TooLong,
+    /// With a NUL character.
+    #[error("a password has no NUL characters")]
+    Malformed,
+}
+
+/// What a new password must be like. Applies when one is chosen, not when one is presented.
+#[derive(Debug, Clone, Copy)]
+pub struct PasswordPolicy {
+    /// The fewest code points after normalisation: 8 or more.
+    pub min_length: usize,
+}
+
+/// Why a password must not be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Weakness {
+    /// Under the minimum length.
+    #[error("use at least {min} characters")]
+    TooShort {
+        /// The fewest code points that are accepted.
+        min: usize,
+    },
+    /// An attacker would try it early: zxcvbn scores it under 3 of 4.
+    #[error("this password is easy to guess: {reason}")]
+    TooCommon {
+        /// What makes it easy, for the person who chose it.
+        reason: &'static str,
+    },
+}
+
+impl Password {
+    /// Normalises a text to NFC (SP 800-63B-4 3.1.1.2), so that composed and decomposed input log in alike.
+    ///
+    /// # Errors
+    /// See [`PasswordError`].
+    pub fn parse(text: &str) -> Result<Self, PasswordError> {
+        if text.is_empty() {
+            return Err(PasswordError::Missing);
+        }
+        // No normalisation shortens a text to a third, so what is refused here would be refused below as well.
+        if text.len() > 3 * MAX_BYTES {
+            return Err(PasswordError::TooLong);
+        }
+        if text.contains('\0') {
+            return Err(PasswordError::Malformed);
+        }
+        let normalised: String = text.nfc().collect();
+        if normalised.len() > MAX_BYTES || normalised.chars().count() > MAX_CODE_POINTS {
+            return Err(PasswordError::TooLong);
+        }
+        Ok(Self(SecretString::from(normalised)))
+    }
+
+    /// Judges a password that somebody is about to choose. `own_words` are what an attacker knows of them.
+    ///
+    /// # Errors
+    /// See [`Weakness`].
+    pub fn check_strength(&self, policy: PasswordPolicy, own_words: &[&str]) -> Result<(), Weakness> {
+        let text = self.0.expose_secret();
+        if text.chars().count() < policy.min_length {
+            return Err(Weakness::TooShort { min: policy.min_length });
+        }
+        let estimate = zxcvbn::zxcvbn(text, own_words);
+        if estimate.score() < zxcvbn::Score::Three {
+            let reason = match estimate.feedback().and_then(zxcvbn::feedback::Feedback::warning) {
+                Some(warning) => explain(warning),
+                None => "add another word or two, uncommon ones are better",
+            };
+            return Err(Weakness::TooCommon { reason });
+        }
+        Ok(())
+    }
+
+    /// The bytes to hash.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.expose_secret().as_bytes()
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+fn explain(warning: Warning) -> &'static str {
+    match warning {
+        Warning::StraightRowsOfKeysAreEasyToGuess => "it is a straight row of keys",
+        Warning::ShortKeyboardPatternsAreEasyToGuess => "it is a short pattern on the keyboard",
+        Warning::RepeatsLikeAaaAreEasyToGuess | Warning::RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess => {
+            "it repeats itself"
+        }
+        Warning::ThisIsATop10Password | Warning::ThisIsATop100Password | Warning::ThisIsACommonPassword => {
+            "it is one of the passwords that are tried first"
+        }
+        Warning::ThisIsSimilarToACommonlyUsedPassword => "it is close to a password that many use",
+        Warning::SequencesLikeAbcAreEasyToGuess => "it is a sequence such as abc or 6543",
+        Warning::RecentYearsAreEasyToGuess | Warning::DatesAreOftenEasyToGuess => {
+            "dates and years are tried early"
+        }
+        Warning::AWordByItselfIsEasyToGuess => "it is a single word, or a word that belongs to you",
+        Warning::NamesAndSurnamesByThemselvesAreEasyToGuess
+        | Warning::CommonNamesAndSurnamesAreEasyToGuess => "names are tried early",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: PasswordPolicy = PasswordPolicy { min_length: 8 };
+
+    #[test]
+    fn composed_and_decomposed_input_is_one_password() {
+        let composed = Password::parse("caf\u{e9} au lait").unwrap();
+        let decomposed = Password::parse("cafe\u{301} au lait").unwrap();
+        assert_eq!(composed.as_bytes(), decomposed.as_bytes());
+    }
+
+    #[test]
+    fn nothing_is_trimmed_or_cut() {
+        assert_eq!(Password::parse("  spaced  ").unwrap().as_bytes(), b"  spaced  ");
+        let long = "x".repeat(256);
+        assert_eq!(Password::parse(&long).unwrap().as_bytes().len(), 256);
+    }
+
+    #[test]
+    fn what_no_one_can_have_is_refused() {
+        assert_eq!(Password::parse("").unwrap_err(), PasswordError::Missing);
+        assert_eq!(Password::parse(&"x".repeat(257)).unwrap_err(), PasswordError::TooLong);
+        assert_eq!(Password::parse(&"\u{1f600}".repeat(256)).map(|_| ()), Ok(()));
+        assert_eq!(Password::parse(&"x".repeat(1_000_000)).unwrap_err(), PasswordError::TooLong);
+        assert_eq!(Password::parse("nul\0nul\0nul").unwrap_err(), PasswordError::Malformed);
+    }
+
+    #[test]
+    fn easy_passwords_are_named_as_such() {
+        let judge =
+            |text: &str| Password::parse(text).unwrap().check_strength(POLICY, &["lovelace", "authql"]);
+        assert_eq!(judge("k3!Vx"), Err(Weakness::TooShort { min: 8 }));
+        assert!(matches!(judge("password1"), Err(Weakness::TooCommon { .. })));
+        assert!(matches!(judge("lovelace1815"), Err(Weakness::TooCommon { .. })));
+        assert_eq!(judge("correct horse battery staple"), Ok(()));
+    }
+
+    #[test]
+    fn a_password_cannot_be_printed() {
+        assert_eq!(format!("{:?}", Password::parse("hunter2hunter2").unwrap()), "Password(…)");
+    }
+}

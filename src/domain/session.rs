@@ -1,0 +1,254 @@
+//! Sessions: one sign-in on one device, and what presenting one of its refresh tokens means (DESIGN.md §3).
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{SessionId, UserId};
+
+/// The longest user agent that is kept, in characters.
+const MAX_USER_AGENT: usize = 300;
+
+/// A session as its row says.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The `sid` of its tokens.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// How often it was refreshed, counted from 1. The order of its refresh tokens; no clock has a say in it.
+    pub generation: Generation,
+    /// When the current generation began.
+    pub rotated_at: DateTime<Utc>,
+    /// When it ends unless it is refreshed before. Never after `absolute_expires_at`.
+    pub expires_at: DateTime<Utc>,
+    /// When it ends in any case.
+    pub absolute_expires_at: DateTime<Utc>,
+    /// When and why it was ended before its time.
+    pub ended: Option<(DateTime<Utc>, SessionEnd)>,
+}
+
+/// The number of a refresh token within its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Generation(i32);
+
+/// Why a session ended before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// Its owner logged out.
+    Logout,
+    /// A refresh token came back after its successor had been used (RFC 9700 4.14.2).
+    Reuse,
+}
+
+/// How long sessions and their access tokens live.
+#[derive(Debug, Clone, Copy)]
+pub struct Lifetimes {
+    /// Life of an access token.
+    pub access: TimeDelta,
+    /// How long a session lives without a refresh.
+    pub idle: TimeDelta,
+    /// How long a session lives at most; refreshing does not extend it.
+    pub absolute: TimeDelta,
+}
+
+/// What a refresh may do.
+#[derive(Debug, Clone, Copy)]
+pub struct RotationPolicy {
+    /// How long, counted from the rotation, the predecessor still gets its successor.
+    pub replay_window: TimeDelta,
+    /// How long a refreshed session lives without a further refresh.
+    pub idle: TimeDelta,
+}
+
+/// What the session's owner recognises it by.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceInfo {
+    user_agent: Option<String>,
+}
+
+/// What presenting a refresh token to a session means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The newest one: it is swapped for its successor.
+    Rotate,
+    /// The one before, within the window: a second tab, or a lost answer. It gets the same successor again.
+    Replay,
+    /// An older one: somebody holds a copy. The session ends.
+    Reuse,
+    /// The session has ended, or never issued this one. Nothing changes.
+    Refuse,
+}
+
+impl Session {
+    /// A new session of `user_id`, in its first generation.
+    #[must_use]
+    pub fn start(user_id: UserId, lifetimes: Lifetimes, now: DateTime<Utc>) -> Self {
+        let absolute_expires_at = now + lifetimes.absolute;
+        Self {
+            id: SessionId::generate(now),
+            user_id,
+            generation: Generation::FIRST,
+            rotated_at: now,
+            expires_at: absolute_expires_at.min(now + lifetimes.idle),
+            absolute_expires_at,
+            ended: None,
+        }
+    }
+
+    /// Whether its tokens are good at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: DateTime<Utc>) -> bool {
+        self.ended.is_none() && now < self.expires_at
+    }
+
+    /// What it means that the refresh token of generation `presented` arrives at `now`.
+    #[must_use]
+    pub fn judge(&self, presented: Generation, policy: RotationPolicy, now: DateTime<Utc>) -> Verdict {
+        if !self.is_live(now) || presented > self.generation {
+            return Verdict::Refuse;
+        }
+        if presented == self.generation {
+            return Verdict::Rotate;
+        }
+        let is_predecessor = presented.next() == self.generation;
+        if is_predecessor && now - self.rotated_at <= policy.replay_window {
+            return Verdict::Replay;
+        }
+        Verdict::Reuse
+    }
+}
+
+impl Generation {
+    /// The generation that a login issues.
+    pub const FIRST: Self = Self(1);
+
+    /// The generation that follows.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl From<i32> for Generation {
+    fn from(number: i32) -> Self {
+        Self(number)
+    }
+}
+
+impl From<Generation> for i32 {
+    fn from(generation: Generation) -> Self {
+        generation.0
+    }
+}
+
+impl SessionEnd {
+    /// Its name in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::Reuse => "reuse",
+        }
+    }
+
+    /// The reason of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Logout, Self::Reuse].into_iter().find(|reason| reason.as_str() == name)
+    }
+}
+
+impl DeviceInfo {
+    /// Keeps the first 300 printable characters of a `User-Agent` header.
+    #[must_use]
+    pub fn from_user_agent(header: &str) -> Self {
+        let kept: String = header.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
+        Self { user_agent: (!kept.is_empty()).then_some(kept) }
+    }
+
+    /// The user agent, where there was one.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: RotationPolicy =
+        RotationPolicy { replay_window: TimeDelta::seconds(30), idle: TimeDelta::days(30) };
+
+    fn session_at(generation: i32) -> (Session, DateTime<Utc>) {
+        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let lifetimes = Lifetimes {
+            access: TimeDelta::minutes(15),
+            idle: TimeDelta::days(30),
+            absolute: TimeDelta::days(90),
+        };
+        let mut session = Session::start(UserId::generate(now), lifetimes, now);
+        session.generation = Generation(generation);
+        (session, now)
+    }
+
+    #[test]
+    fn the_newest_token_rotates() {
+        let (session, now) = session_at(3);
+        assert_eq!(session.judge(Generation(3), POLICY, now + TimeDelta::days(29)), Verdict::Rotate);
+    }
+
+    #[test]
+    fn the_predecessor_gets_its_successor_within_the_window_only() {
+        let (session, now) = session_at(3);
+        assert_eq!(session.judge(Generation(2), POLICY, now + TimeDelta::seconds(30)), Verdict::Replay);
+        assert_eq!(session.judge(Generation(2), POLICY, now + TimeDelta::seconds(31)), Verdict::Reuse);
+    }
+
+    #[test]
+    fn a_clock_that_stepped_back_raises_no_alarm() {
+        let (session, now) = session_at(3);
+        assert_eq!(session.judge(Generation(2), POLICY, now - TimeDelta::hours(1)), Verdict::Replay);
+    }
+
+    #[test]
+    fn an_older_token_is_reuse_at_any_time() {
+        let (session, now) = session_at(3);
+        assert_eq!(session.judge(Generation(1), POLICY, now), Verdict::Reuse);
+    }
+
+    #[test]
+    fn a_token_that_was_never_issued_changes_nothing() {
+        let (session, now) = session_at(3);
+        assert_eq!(session.judge(Generation(4), POLICY, now), Verdict::Refuse);
+    }
+
+    #[test]
+    fn an_ended_or_expired_session_refuses_every_token() {
+        let (mut session, now) = session_at(3);
+        assert_eq!(session.judge(Generation(3), POLICY, now + TimeDelta::days(30)), Verdict::Refuse);
+        session.ended = Some((now, SessionEnd::Logout));
+        for generation in 1..=4 {
+            assert_eq!(session.judge(Generation(generation), POLICY, now), Verdict::Refuse);
+        }
+    }
+
+    #[test]
+    fn a_session_never_outlives_its_absolute_limit() {
+        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let lifetimes = Lifetimes {
+            access: TimeDelta::minutes(15),
+            idle: TimeDelta::days(30),
+            absolute: TimeDelta::days(7),
+        };
+        let session = Session::start(UserId::generate(now), lifetimes, now);
+        assert_eq!(session.expires_at, now + TimeDelta::days(7));
+    }
+
+    #[test]
+    fn a_user_agent_is_kept_printable_and_short() {
+        let device = DeviceInfo::from_user_agent(&format!("Mozilla\r\n{}", "x".repeat(1000)));
+        assert_eq!(device.user_agent().unwrap().len(), 300);
+        assert!(device.user_agent().unwrap().starts_with("Mozillax"));
+        assert_eq!(DeviceInfo::from_user_agent("\t").user_agent(), None);
+    }
+}

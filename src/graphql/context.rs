@@ -1,0 +1,29 @@
+//! What a resolver knows of the request it serves.
+
+use std::sync::Arc;
+
+use async_graphql::Context;
+
+use crate::domain::DeviceInfo;
+use crate::services::Services;
+
+/// What the transport knows of a request. It goes into the GraphQL context of each.
+#[derive(Debug, Default)]
+pub struct RequestContext {
+    /// The bearer access token, unchecked. Not for logs.
+    pub access_token: Option<String>,
+    /// What the client's owner recognises it by.
+    pub device: DeviceInfo,
+    /// Names the request in the log and in answers about faults.
+    pub request_id: String,
+}
+
+/// The use cases.
+pub(super) fn services<'a>(ctx: &Context<'a>) -> &'a Services {
+    ctx.data_unchecked::<Arc<Services>>()
+}
+
+/// The request.
+pub(super) fn request<'a>(ctx: &Context<'a>) -> &'a RequestContext {
+    ctx.data_unchecked::<RequestContext>()
+}

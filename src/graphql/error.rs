@@ -1,0 +1,34 @@
+//! Top-level errors: their codes, and what they leave out.
+
+use async_graphql::{Context, Error, ErrorExtensions};
+
+use super::context::request;
+use crate::services::{AccessError, Unexpected};
+
+/// A request that needs a session and has none: the signal to refresh, or to show the login form.
+pub(super) fn unauthenticated(reason: &'static str, error: &AccessError) -> Error {
+    Error::new(error.to_string()).extend_with(|_, extensions| {
+        extensions.set("code", "UNAUTHENTICATED");
+        extensions.set("reason", reason);
+    })
+}
+
+/// A failure of ours: logged here with its cause, told to the client by code and request id only.
+pub(super) fn unexpected(ctx: &Context<'_>, error: &Unexpected) -> Error {
+    let request_id = request(ctx).request_id.clone();
+    let cause = error as &dyn std::error::Error;
+    let (code, message) = match error {
+        Unexpected::Unavailable { .. } => {
+            tracing::warn!(error = cause, "a request could not be served");
+            ("SERVICE_UNAVAILABLE", "The service cannot do this at the moment. Try again soon.")
+        }
+        Unexpected::Fault { .. } => {
+            tracing::error!(error = cause, "a request failed");
+            ("INTERNAL_SERVER_ERROR", "Something went wrong on our side.")
+        }
+    };
+    Error::new(message).extend_with(|_, extensions| {
+        extensions.set("code", code);
+        extensions.set("requestId", request_id);
+    })
+}

@@ -1,0 +1,63 @@
+//! The GraphQL schema: types and resolvers that translate between clients and the [services](crate::services).
+//!
+//! Three channels, never mixed: a refusal that a client acts on is a member of the mutation's union; a missing, expired or
+//! revoked token is a top-level `UNAUTHENTICATED`; a fault of ours is a top-level error whose cause is only in the log.
+
+mod context;
+mod error;
+mod guard;
+mod mutation;
+mod query;
+mod scalar;
+mod types;
+mod validation;
+
+use std::sync::Arc;
+
+use async_graphql::{EmptySubscription, SDLExportOptions, Schema, SchemaBuilder};
+
+pub use context::RequestContext;
+pub use mutation::Mutation;
+pub use query::Query;
+pub use validation::InputRules;
+
+use crate::services::Services;
+
+/// The schema with everything that its resolvers need.
+pub type AuthSchema = Schema<Query, Mutation, EmptySubscription>;
+
+/// The deepest document that is answered. The introspection query of tools is 15 deep.
+const MAX_DEPTH: usize = 20;
+/// The most fields of a document that is answered. The introspection query of tools has about 220.
+const MAX_COMPLEXITY: usize = 500;
+
+/// The schema on top of `services`. Without `introspection` it can be neither asked for nor guessed from suggestions.
+#[must_use]
+pub fn schema(services: Arc<Services>, rules: InputRules, introspection: bool) -> AuthSchema {
+    let builder =
+        builder().data(services).data(rules).limit_depth(MAX_DEPTH).limit_complexity(MAX_COMPLEXITY);
+    if introspection {
+        builder.finish()
+    } else {
+        builder.disable_introspection().disable_suggestions().finish()
+    }
+}
+
+/// The schema in its definition language, sorted, as it is checked in as `schema.graphql`.
+#[must_use]
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .include_specified_by()
+        .prefer_single_line_descriptions()
+        .use_space_ident()
+        .indent_width(2);
+    let text = builder().finish().sdl_with_options(options);
+    format!("{}\n", text.trim())
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query, Mutation::default(), EmptySubscription)
+}

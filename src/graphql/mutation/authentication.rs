@@ -1,0 +1,173 @@
+//! Starting, continuing and ending sessions.
+
+use async_graphql::{Context, InputObject, Object, Result, SimpleObject, Union};
+use garde::Validate;
+
+use crate::domain::{EmailAddress, Password};
+use crate::graphql::context::{request, services};
+use crate::graphql::error::unexpected;
+use crate::graphql::types::{AuthErrorCode, AuthFailure, AuthTokens, User};
+use crate::graphql::validation::{self, InputRules, refuse};
+use crate::services::{LoginError, LogoutRequest, RefreshError};
+
+/// The credentials.
+#[derive(InputObject, Validate)]
+#[garde(context(InputRules))]
+pub(super) struct LoginInput {
+    /// The address that was registered.
+    #[garde(custom(validation::email))]
+    email: String,
+    /// The account's password.
+    #[garde(custom(validation::password))]
+    #[graphql(secret)]
+    password: String,
+}
+
+/// The refresh token, unless it travels in the cookie.
+#[derive(InputObject)]
+pub(super) struct RefreshInput {
+    /// Leave it out in cookie mode.
+    #[graphql(secret)]
+    refresh_token: Option<String>,
+}
+
+/// Which session to end.
+#[derive(InputObject)]
+pub(super) struct LogoutInput {
+    /// Leave it out in cookie mode, or to end the session of the bearer access token.
+    #[graphql(secret)]
+    refresh_token: Option<String>,
+    /// End every session of the account, not only this one.
+    #[graphql(default = false)]
+    everywhere: bool,
+}
+
+/// What `login` answers.
+#[derive(Union)]
+pub(super) enum LoginResult {
+    AuthFailure(AuthFailure),
+    LoginSuccess(LoginSuccess),
+}
+
+/// A session has begun.
+#[derive(SimpleObject)]
+pub(super) struct LoginSuccess {
+    /// Whose it is.
+    user: User,
+    /// What it is continued with.
+    tokens: AuthTokens,
+}
+
+/// What `refresh` answers.
+#[derive(Union)]
+pub(super) enum RefreshResult {
+    AuthFailure(AuthFailure),
+    RefreshSuccess(RefreshSuccess),
+}
+
+/// The session goes on.
+#[derive(SimpleObject)]
+pub(super) struct RefreshSuccess {
+    /// The new pair. Forget the old one.
+    tokens: AuthTokens,
+}
+
+/// What `logout` answers.
+#[derive(Union)]
+pub(super) enum LogoutResult {
+    AuthFailure(AuthFailure),
+    LogoutSuccess(LogoutSuccess),
+}
+
+/// What was to end has ended, now or before.
+#[derive(SimpleObject)]
+pub(super) struct LogoutSuccess {
+    /// How many sessions were ended; 0 when there was none to end.
+    ended_sessions: i32,
+}
+
+#[derive(Default)]
+pub(super) struct AuthenticationMutation;
+
+#[Object]
+impl AuthenticationMutation {
+    /// Starts a session with e-mail address and password.
+    async fn login(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The credentials.")] input: LoginInput,
+    ) -> Result<LoginResult> {
+        let (email, password) = match input.into_credentials(ctx.data_unchecked()) {
+            Ok(credentials) => credentials,
+            Err(failure) => return Ok(LoginResult::AuthFailure(failure)),
+        };
+        let device = &request(ctx).device;
+        match services(ctx).authentication.login(&email, password, device).await {
+            Ok(login) => Ok(LoginResult::LoginSuccess(LoginSuccess {
+                user: User(login.user),
+                tokens: login.tokens.into(),
+            })),
+            Err(error @ LoginError::InvalidCredentials) => {
+                Ok(LoginResult::AuthFailure(failure(AuthErrorCode::InvalidCredentials, &error)))
+            }
+            Err(LoginError::Unexpected(error)) => Err(unexpected(ctx, &error)),
+        }
+    }
+
+    /// Swaps a refresh token for a new pair of tokens; the one presented stops working. A repeat within a few seconds
+    /// (another tab, a lost answer) gets the same successor again. Needs no access token, and ignores one in the
+    /// `Authorization` header.
+    async fn refresh(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The refresh token, unless it travels in the cookie.")] input: RefreshInput,
+    ) -> Result<RefreshResult> {
+        let refresh_token = input.refresh_token.unwrap_or_default();
+        match services(ctx).authentication.refresh(&refresh_token).await {
+            Ok(tokens) => Ok(RefreshResult::RefreshSuccess(RefreshSuccess { tokens: tokens.into() })),
+            Err(error @ RefreshError::Invalid) => {
+                Ok(RefreshResult::AuthFailure(failure(AuthErrorCode::RefreshTokenInvalid, &error)))
+            }
+            Err(error @ RefreshError::Reused) => {
+                Ok(RefreshResult::AuthFailure(failure(AuthErrorCode::RefreshTokenReused, &error)))
+            }
+            Err(RefreshError::Unexpected(error)) => Err(unexpected(ctx, &error)),
+        }
+    }
+
+    /// Ends the session: its refresh token and its access tokens stop working at once. Repeating it is harmless; an
+    /// unknown token is answered with success as well.
+    async fn logout(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which session to end.")] input: LogoutInput,
+    ) -> Result<LogoutResult> {
+        let which = LogoutRequest {
+            refresh_token: input.refresh_token.as_deref(),
+            access_token: request(ctx).access_token.as_deref(),
+            everywhere: input.everywhere,
+        };
+        let ended =
+            services(ctx).authentication.logout(which).await.map_err(|error| unexpected(ctx, &error))?;
+        let ended_sessions = i32::try_from(ended).unwrap_or(i32::MAX);
+        Ok(LogoutResult::LogoutSuccess(LogoutSuccess { ended_sessions }))
+    }
+}
+
+impl LoginInput {
+    fn into_credentials(self, rules: &InputRules) -> Result<(EmailAddress, Password), AuthFailure> {
+        validation::check(&self, rules)?;
+        let email = EmailAddress::parse(&self.email).map_err(refuse("email"))?;
+        let password = Password::parse(&self.password).map_err(refuse("password"))?;
+        Ok((email, password))
+    }
+}
+
+/// A failure with the text of its reason as a sentence.
+fn failure(code: AuthErrorCode, reason: &dyn std::error::Error) -> AuthFailure {
+    let mut message = reason.to_string();
+    if let Some(first) = message.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    AuthFailure::new(code, format!("{message}."))
+}

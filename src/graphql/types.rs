@@ -1,0 +1,142 @@
+//! The types of answers.
+
+use async_graphql::{Enum, ID, Object, SimpleObject};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::ExposeSecret;
+
+use super::scalar::DateTime;
+use super::validation::Problem;
+use crate::domain;
+
+/// A person's account.
+pub(super) struct User(pub(super) domain::User);
+
+/// A person's account.
+#[Object]
+impl User {
+    /// Unique across all types; opaque to clients.
+    async fn id(&self) -> ID {
+        ID(URL_SAFE_NO_PAD.encode(format!("User:{}", self.0.id)))
+    }
+
+    /// The address used to sign in.
+    async fn email(&self) -> &str {
+        self.0.email.as_str()
+    }
+
+    /// Whether the address has been confirmed by opening the link that was mailed to it.
+    async fn email_verified(&self) -> bool {
+        self.0.email_verified_at.is_some()
+    }
+
+    /// How the person wants to be called; `null` until they say.
+    async fn name(&self) -> Option<&str> {
+        self.0.name.as_ref().map(domain::PersonName::as_str)
+    }
+
+    /// The language of mails, a BCP 47 tag such as `en` or `ru`.
+    async fn locale(&self) -> &str {
+        self.0.locale.as_str()
+    }
+
+    /// When the account was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+}
+
+/// The tokens of one session.
+#[derive(SimpleObject)]
+pub(super) struct AuthTokens {
+    /// Send it as `Authorization: Bearer <accessToken>`. Treat it as opaque.
+    access_token: String,
+    /// When the access token stops working. Refresh a little before.
+    access_token_expires_at: DateTime,
+    /// Give it to `refresh`, once. `null` in cookie mode, where the server keeps it in an HttpOnly cookie.
+    refresh_token: Option<String>,
+    /// When the refresh token stops working.
+    refresh_token_expires_at: DateTime,
+}
+
+impl From<domain::TokenPair> for AuthTokens {
+    fn from(pair: domain::TokenPair) -> Self {
+        Self {
+            access_token: pair.access.text.expose_secret().to_owned(),
+            access_token_expires_at: DateTime(pair.access.expires_at),
+            refresh_token: Some(pair.refresh.text.expose_secret().to_owned()),
+            refresh_token_expires_at: DateTime(pair.refresh.expires_at),
+        }
+    }
+}
+
+/// An expected failure, the same type for every mutation. New reasons become new values of `code`, so a client that was
+/// built earlier still receives `code` and `message`.
+#[derive(SimpleObject)]
+pub(super) struct AuthFailure {
+    /// Stable reason, for programs and for translated texts.
+    code: AuthErrorCode,
+    /// English text for developers; do not match on it.
+    message: String,
+    /// What is wrong with the input, all of it at once. Empty unless `code` is `VALIDATION_FAILED`.
+    fields: Vec<FieldError>,
+    /// How long to wait before the same request can succeed. `null` when waiting does not help.
+    retry_after_seconds: Option<i32>,
+}
+
+impl AuthFailure {
+    pub(super) fn new(code: AuthErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), fields: Vec::new(), retry_after_seconds: None }
+    }
+
+    pub(super) fn validation(fields: Vec<FieldError>) -> Self {
+        let message = "Some of the input cannot be accepted; see `fields`.".to_owned();
+        Self { code: AuthErrorCode::ValidationFailed, message, fields, retry_after_seconds: None }
+    }
+}
+
+/// Why an operation was refused. Values may be added: keep a default branch.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AuthErrorCode {
+    /// At least one input field is unacceptable; see `fields`.
+    ValidationFailed,
+    /// Address and password do not belong together. Deliberately the same for an unknown address.
+    InvalidCredentials,
+    /// The refresh token is unknown, expired or revoked. Show the login form.
+    RefreshTokenInvalid,
+    /// The refresh token had been used before. The session has been ended as a precaution.
+    RefreshTokenReused,
+}
+
+/// One problem with one input field.
+#[derive(SimpleObject)]
+pub(super) struct FieldError {
+    /// Path below `input`, for example `["email"]`.
+    path: Vec<String>,
+    /// Stable reason, for programs and for translated texts.
+    code: FieldErrorCode,
+    /// English text for developers; do not match on it.
+    message: String,
+}
+
+impl FieldError {
+    pub(super) fn new(path: &str, problem: Problem) -> Self {
+        let path = path.split('.').map(str::to_owned).collect();
+        Self { path, code: problem.code, message: problem.message }
+    }
+}
+
+/// Why an input field was refused. Values may be added: keep a default branch.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FieldErrorCode {
+    /// It must not be empty.
+    Required,
+    /// It is not written like what it should be.
+    InvalidFormat,
+    /// It has too few characters.
+    TooShort,
+    /// It has too many characters.
+    TooLong,
+    /// It is among the first that an attacker would try.
+    TooCommon,
+}

@@ -1,0 +1,166 @@
+//! Checks of input, all fields at once, with garde. What is acceptable, the [domain](crate::domain) says.
+
+use async_graphql::resolver_utils::EnumType;
+use garde::Validate;
+
+use super::types::{AuthFailure, FieldError, FieldErrorCode};
+use crate::domain::{
+    EmailAddress, EmailAddressError, Locale, Password, PasswordError, PasswordPolicy, PersonName,
+    PersonNameError, Weakness,
+};
+
+/// What the operator wants of input.
+#[derive(Debug)]
+pub struct InputRules {
+    /// What a new password must be like.
+    pub passwords: PasswordPolicy,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) code: FieldErrorCode,
+    pub(super) message: String,
+}
+
+/// Checks the whole input.
+pub(super) fn check<T: Validate<Context = InputRules>>(
+    input: &T,
+    rules: &InputRules,
+) -> Result<(), AuthFailure> {
+    let Err(report) = input.validate_with(rules) else { return Ok(()) };
+    let problem = |(path, error): &(garde::Path, garde::Error)| {
+        FieldError::new(&path.to_string(), Problem::from_garde(error))
+    };
+    Err(AuthFailure::validation(report.iter().map(problem).collect()))
+}
+
+/// The failure of one field, for a value that is built from it after the check.
+pub(super) fn refuse<E: Into<Problem>>(path: &'static str) -> impl FnOnce(E) -> AuthFailure {
+    move |error| AuthFailure::validation(vec![FieldError::new(path, error.into())])
+}
+
+/// A garde rule: the text is an address.
+pub(super) fn email(text: &str, _: &InputRules) -> garde::Result {
+    EmailAddress::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
+}
+
+/// A garde rule: the text could be somebody's password.
+pub(super) fn password(text: &str, _: &InputRules) -> garde::Result {
+    Password::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
+}
+
+/// A garde rule: the text is fit to become a password of somebody with these other words.
+pub(super) fn new_password(own_words: Vec<&str>) -> impl FnOnce(&str, &InputRules) -> garde::Result {
+    move |text, rules| {
+        let password = Password::parse(text).map_err(|error| Problem::from(error).into_garde())?;
+        let words = own_words.into_iter().flat_map(|text| text.split(['@', '.', ' '])).chain(["authql"]);
+        password
+            .check_strength(rules.passwords, &words.collect::<Vec<_>>())
+            .map_err(|weakness| Problem::from(weakness).into_garde())
+    }
+}
+
+/// A garde rule: the text, if any, is a name.
+#[expect(clippy::ref_option, reason = "garde hands over the field as it is")]
+pub(super) fn name(text: &Option<String>, _: &InputRules) -> garde::Result {
+    let text = text.as_deref().unwrap_or_default();
+    PersonName::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
+}
+
+/// A garde rule: the text, if any, is a language tag.
+#[expect(clippy::ref_option, reason = "garde hands over the field as it is")]
+pub(super) fn locale(text: &Option<String>, _: &InputRules) -> garde::Result {
+    let Some(text) = text else { return Ok(()) };
+    Locale::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
+}
+
+impl Problem {
+    fn new(code: FieldErrorCode, message: impl std::fmt::Display) -> Self {
+        let mut message = message.to_string();
+        if let Some(first) = message.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        Self { code, message: format!("{message}.") }
+    }
+
+    /// garde's errors are texts, so the code travels in front of the message.
+    fn into_garde(self) -> garde::Error {
+        let code =
+            FieldErrorCode::items().iter().find(|item| item.value == self.code).map_or("", |item| item.name);
+        garde::Error::new(format!("{code} {}", self.message))
+    }
+
+    fn from_garde(error: &garde::Error) -> Self {
+        let text = error.message();
+        let (name, message) = text.split_once(' ').unwrap_or((text, ""));
+        let item = FieldErrorCode::items().iter().find(|item| item.name == name);
+        match item {
+            Some(item) => Self { code: item.value, message: message.to_owned() },
+            // One of garde's own rules.
+            None => Self { code: FieldErrorCode::InvalidFormat, message: text.to_owned() },
+        }
+    }
+}
+
+impl From<EmailAddressError> for Problem {
+    fn from(error: EmailAddressError) -> Self {
+        let code = match error {
+            EmailAddressError::Missing => FieldErrorCode::Required,
+            EmailAddressError::TooLong => FieldErrorCode::TooLong,
+            EmailAddressError::Malformed => FieldErrorCode::InvalidFormat,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<PasswordError> for Problem {
+    fn from(error: PasswordError) -> Self {
+        let code = match error {
+            PasswordError::Missing => FieldErrorCode::Required,
+            PasswordError::TooLong => FieldErrorCode::TooLong,
+            PasswordError::Malformed => FieldErrorCode::InvalidFormat,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<Weakness> for Problem {
+    fn from(weakness: Weakness) -> Self {
+        let code = match weakness {
+            Weakness::TooShort { .. } => FieldErrorCode::TooShort,
+            Weakness::TooCommon { .. } => FieldErrorCode::TooCommon,
+        };
+        Self::new(code, weakness)
+    }
+}
+
+impl From<PersonNameError> for Problem {
+    fn from(error: PersonNameError) -> Self {
+        let code = match error {
+            PersonNameError::TooLong => FieldErrorCode::TooLong,
+            PersonNameError::Malformed => FieldErrorCode::InvalidFormat,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<crate::domain::LocaleError> for Problem {
+    fn from(error: crate::domain::LocaleError) -> Self {
+        Self::new(FieldErrorCode::InvalidFormat, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_survives_its_way_through_garde() {
+        for item in FieldErrorCode::items() {
+            let message = Problem::new(item.value, "words of a message").into_garde();
+            let expected = Problem { code: item.value, message: "Words of a message.".to_owned() };
+            assert_eq!(Problem::from_garde(&message), expected);
+        }
+    }
+}

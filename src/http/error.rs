@@ -1,0 +1,63 @@
+//! Requests that never reach the schema, answered in the shape of a GraphQL error.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// Why a request did not reach the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum HttpError {
+    #[error("There is nothing here. The API is at /graphql.")]
+    NotFound,
+    #[error("Send GraphQL as POST; queries may also come by GET.")]
+    MethodNotAllowed,
+    #[error("Send mutations by POST.")]
+    MutationByGet,
+    #[error("Send the header `Content-Type: application/json`.")]
+    UnsupportedMediaType,
+    #[error("Accept `application/graphql-response+json` or `application/json`.")]
+    NotAcceptable,
+    #[error("The body is larger than 64 kB.")]
+    TooLarge,
+    #[error("The body is not one JSON object with a `query`, as in {{\"query\": \"{{ me {{ email }} }}\"}}.")]
+    Malformed,
+    #[error("Give the query string a `query`, as in /graphql?query={{me{{email}}}}.")]
+    MalformedQueryString,
+    #[error("Something went wrong on our side.")]
+    Failed,
+}
+
+impl HttpError {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed | Self::MutationByGet => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Malformed | Self::MalformedQueryString => StatusCode::BAD_REQUEST,
+            Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let code = match self {
+            Self::Failed => "INTERNAL_SERVER_ERROR",
+            _ => "BAD_REQUEST",
+        };
+        let body = json!({"errors": [{"message": self.to_string(), "extensions": {"code": code}}]});
+        let mut response = (self.status(), Json(body)).into_response();
+        let allow = match self {
+            Self::MethodNotAllowed => Some("GET, POST"),
+            Self::MutationByGet => Some("POST"),
+            _ => None,
+        };
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        response
+    }
+}

@@ -1,0 +1,153 @@
+//! GraphQL over HTTP: what reaches the schema, and how its answers are sent.
+//!
+//! The library's own extractor takes any content type and any size, and its responder is always 200 with one media type;
+//! so the extractor gets what has been checked here, and answers are written here.
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{ErrorExtensionValues, ParseRequestError, ServerError};
+use async_graphql_axum::GraphQLRequest;
+use async_graphql_axum::rejection::GraphQLRejection;
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::error::HttpError;
+use super::{MAX_BODY, Server, pages, request};
+
+/// Either media type of the GraphQL-over-HTTP draft.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MediaType {
+    /// `application/json`: the status is 200 for everything that is GraphQL.
+    Json,
+    /// `application/graphql-response+json`: the status is 400 for what was not executed.
+    GraphQlResponse,
+}
+
+pub(super) async fn post(State(server): State<Server>, request: Request) -> Result<Response, HttpError> {
+    let accepted = MediaType::negotiate(request.headers())?;
+    if !is_json(request.headers()) {
+        return Err(HttpError::UnsupportedMediaType);
+    }
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, MAX_BODY).await.map_err(|_| HttpError::TooLarge)?;
+    let request = Request::from_parts(parts, Body::from(body));
+    execute(&server, request, accepted).await
+}
+
+pub(super) async fn get(State(server): State<Server>, request: Request) -> Result<Response, HttpError> {
+    if server.has_graphiql && wants_page(request.headers()) {
+        return Ok(pages::graphiql());
+    }
+    let accepted = MediaType::negotiate(request.headers())?;
+    execute(&server, request, accepted).await
+}
+
+async fn execute(server: &Server, request: Request, accepted: MediaType) -> Result<Response, HttpError> {
+    let method = request.method().clone();
+    let context = request::context(request.headers(), request.extensions());
+    let extracted: Result<GraphQLRequest, GraphQLRejection> =
+        GraphQLRequest::from_request(request, &()).await;
+    let mut request = extracted.map_err(|rejection| refusal(&rejection.0, &method))?.into_inner();
+    if request.query.is_empty() {
+        return Err(if method == Method::GET {
+            HttpError::MalformedQueryString
+        } else {
+            HttpError::Malformed
+        });
+    }
+    let operation = request.operation_name.clone();
+    let document = match request.parsed_query() {
+        Ok(document) => document,
+        Err(error) => return Ok(accepted.respond(refused(error.clone(), "GRAPHQL_PARSE_FAILED"))),
+    };
+    let is_mutation = document
+        .operations
+        .iter()
+        .filter(|(name, _)| {
+            operation.is_none() || name.map(async_graphql::Name::as_str) == operation.as_deref()
+        })
+        .any(|(_, operation)| operation.node.ty == OperationType::Mutation);
+    if method == Method::GET && is_mutation {
+        return Err(HttpError::MutationByGet);
+    }
+    Ok(accepted.respond(server.schema.execute(request.data(context)).await))
+}
+
+impl MediaType {
+    /// The media type of the answer: the first acceptable one that the client names. Wildcards, and no header, get
+    /// `application/json`, which older clients expect.
+    fn negotiate(headers: &HeaderMap) -> Result<Self, HttpError> {
+        let text = headers.get(header::ACCEPT).map_or(Ok("*/*"), HeaderValue::to_str).unwrap_or_default();
+        text.split(',')
+            .find_map(|range| match range.split(';').next().unwrap_or_default().trim() {
+                "application/graphql-response+json" => Some(Self::GraphQlResponse),
+                "application/json" | "application/*" | "*/*" => Some(Self::Json),
+                _ => None,
+            })
+            .ok_or(HttpError::NotAcceptable)
+    }
+
+    fn respond(self, mut response: async_graphql::Response) -> Response {
+        // What was executed has a path to the field that failed; what was refused before has none.
+        let was_refused =
+            !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty());
+        for error in &mut response.errors {
+            error.extensions.get_or_insert_default().set_default("code", "GRAPHQL_VALIDATION_FAILED");
+        }
+        let (status, media_type) = match self {
+            Self::Json => (StatusCode::OK, "application/json; charset=utf-8"),
+            Self::GraphQlResponse if was_refused => {
+                (StatusCode::BAD_REQUEST, "application/graphql-response+json; charset=utf-8")
+            }
+            Self::GraphQlResponse => (StatusCode::OK, "application/graphql-response+json; charset=utf-8"),
+        };
+        let body = if was_refused {
+            json!({"errors": response.errors})
+        } else if response.errors.is_empty() {
+            json!({"data": response.data})
+        } else {
+            json!({"data": response.data, "errors": response.errors})
+        };
+        (status, [(header::CONTENT_TYPE, media_type)], body.to_string()).into_response()
+    }
+}
+
+trait SetDefault {
+    fn set_default(&mut self, name: &str, value: &str);
+}
+
+impl SetDefault for ErrorExtensionValues {
+    fn set_default(&mut self, name: &str, value: &str) {
+        if self.get(name).is_none() {
+            self.set(name, value);
+        }
+    }
+}
+
+/// The answer to a document that is not executed.
+fn refused(mut error: ServerError, code: &str) -> async_graphql::Response {
+    error.extensions.get_or_insert_default().set("code", code);
+    async_graphql::Response::from_errors(vec![error])
+}
+
+fn refusal(error: &ParseRequestError, method: &Method) -> HttpError {
+    match error {
+        ParseRequestError::PayloadTooLarge => HttpError::TooLarge,
+        _ if method == Method::GET => HttpError::MalformedQueryString,
+        _ => HttpError::Malformed,
+    }
+}
+
+/// Whether the body is declared to be JSON. Anything else could be sent by a form on another site without asking first.
+fn is_json(headers: &HeaderMap) -> bool {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+/// Whether a browser is asking for a page, and not a client for an answer.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let text = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.contains("text/html")
+}

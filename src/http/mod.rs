@@ -1,0 +1,92 @@
+//! HTTP: `/graphql`, health, and the pages for people. What a request means, the [schema](crate::graphql) decides.
+
+mod error;
+mod graphql;
+mod health;
+mod pages;
+mod request;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::trace::TraceLayer;
+use tracing::info_span;
+
+use self::error::HttpError;
+use self::request::NewRequestId;
+use crate::graphql::AuthSchema;
+use crate::services::Services;
+
+/// The largest body that is read, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What the handlers need.
+#[derive(Clone)]
+struct Server {
+    schema: AuthSchema,
+    services: Arc<Services>,
+    has_graphiql: bool,
+}
+
+/// All routes. `has_graphiql` serves GraphiQL to browsers at `/graphql`.
+pub fn router(schema: AuthSchema, services: Arc<Services>, has_graphiql: bool) -> Router {
+    let mut router = Router::new()
+        .route("/graphql", get(graphql::get).post(graphql::post).fallback(method_not_allowed))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready));
+    if has_graphiql {
+        router = router.route("/graphql/assets/{name}", get(pages::graphiql_asset));
+    }
+    if services.mailbox.is_some() {
+        router = router
+            .route("/mailbox", get(pages::mailbox))
+            .route("/mailbox.json", get(pages::mailbox_json))
+            .route("/mailbox/assets/{name}", get(pages::mailbox_asset));
+    }
+    let request_id = HeaderName::from_static("x-request-id");
+    router
+        .fallback(not_found)
+        .with_state(Server { schema, services, has_graphiql })
+        .layer(CatchPanicLayer::custom(|_| HttpError::Failed.into_response()))
+        .layer(default_header(header::CACHE_CONTROL, "no-store"))
+        .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(default_header(header::REFERRER_POLICY, "no-referrer"))
+        .layer(default_header(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .layer(PropagateRequestIdLayer::new(request_id.clone()))
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(SetRequestIdLayer::new(request_id, NewRequestId))
+}
+
+fn span<B>(request: &axum::http::Request<B>) -> tracing::Span {
+    // The path only: a query string may hold a document.
+    info_span!(
+        "http.request",
+        http.method = %request.method(),
+        http.path = request.uri().path(),
+        request.id = request::id(request.extensions()),
+    )
+}
+
+/// A header for every answer that does not set it itself.
+fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+async fn not_found() -> Response {
+    HttpError::NotFound.into_response()
+}
+
+async fn method_not_allowed() -> Response {
+    HttpError::MethodNotAllowed.into_response()
+}
+
+/// An answer without a body.
+fn empty(status: StatusCode) -> Response {
+    status.into_response()
+}

@@ -1,0 +1,169 @@
+'use strict';
+
+// The mails that authql would have sent: a list, and one of them opened. The address of an opened mail is its id after
+// the #, so that links, the back button and a reload work without further ado.
+
+const PAUSE = 2000;
+const find = (id) => document.getElementById(id);
+
+let mails = [];
+// Newest first, as the server sends them; an entry stays the same element, so that it keeps the keyboard focus.
+const entries = new Map();
+// What had been there before the page was opened does not count as new.
+const seen = new Set();
+let first = true;
+// The mail on display, so that it is not loaded again (and scrolled back) with every refresh.
+let shown = null;
+
+// ---------------------------------------------------------------------------------------------------------------- list
+
+function entry(mail) {
+  const item = document.createElement('li');
+  const link = document.createElement('a');
+  link.href = `#${mail.id}`;
+  const line = (name, text) => {
+    const span = document.createElement('span');
+    span.className = name;
+    span.textContent = text;
+    link.append(span);
+  };
+  line('subject', mail.subject);
+  line('when', short(mail.date));
+  line('to', mail.to);
+  line('kind', mail.kind);
+  item.append(link);
+  return item;
+}
+
+function short(date) {
+  const moment = new Date(date);
+  return moment.toDateString() === new Date().toDateString()
+    ? moment.toLocaleTimeString([], { timeStyle: 'short' })
+    : moment.toLocaleDateString([], { dateStyle: 'medium' });
+}
+
+function update(next) {
+  mails = next;
+  const ids = new Set(mails.map((mail) => mail.id));
+  for (const [id, item] of entries) {
+    if (ids.has(id)) continue;
+    item.remove();
+    entries.delete(id);
+  }
+  // From the oldest on, so that each new entry goes to the top.
+  for (const mail of [...mails].reverse()) {
+    if (entries.has(mail.id)) continue;
+    if (first) seen.add(mail.id);
+    entries.set(mail.id, entry(mail));
+    find('list').prepend(entries.get(mail.id));
+  }
+  first = false;
+  show();
+}
+
+// ---------------------------------------------------------------------------------------------------------------- mail
+
+function show() {
+  const named = mails.find((mail) => `#${mail.id}` === location.hash);
+  // When nobody has chosen yet, the first one displayed stays, even when newer ones arrive while it is being read.
+  const mail = named ?? mails.find(({ id }) => id === shown) ?? mails[0];
+  find('box').hidden = !mail;
+  find('empty').hidden = Boolean(mail);
+  // On a phone there is room for one of the two; the style sheet decides by this class.
+  document.body.classList.toggle('reading', Boolean(named));
+  if (mail) open(mail);
+  shown = mail?.id ?? null;
+
+  for (const [id, item] of entries) {
+    const link = item.firstChild;
+    if (id === shown) link.setAttribute('aria-current', 'true');
+    else link.removeAttribute('aria-current');
+    item.classList.toggle('new', !seen.has(id));
+  }
+  const news = mails.filter(({ id }) => !seen.has(id)).length;
+  document.title = `${news ? `(${news}) ` : ''}Mailbox – authql`;
+  say(mails.length ? `${mails.length === 1 ? '1 mail' : `${mails.length} mails`}${news ? `, ${news} new` : ''}` : '');
+}
+
+function open(mail) {
+  seen.add(mail.id);
+  if (mail.id === shown) return;
+  find('subject').textContent = mail.subject;
+  find('from').textContent = mail.from;
+  find('to').textContent = mail.to;
+  find('date').dateTime = mail.date;
+  find('date').textContent = new Date(mail.date).toLocaleString([], { dateStyle: 'full', timeStyle: 'medium' });
+  find('text').textContent = mail.text;
+  // The mail's own <head> and doctype may follow: the parser merges the one and ignores the other.
+  find('html').srcdoc = `<!doctype html><base target="_blank">${mail.html}`;
+}
+
+function say(text) {
+  // Only a change is written, because every writing is read out.
+  if (find('status').textContent !== text) find('status').textContent = text;
+}
+
+// ---------------------------------------------------------------------------------------------------------------- tabs
+
+const tabs = [find('tab-html'), find('tab-text')];
+
+function choose(chosen) {
+  for (const tab of tabs) {
+    tab.setAttribute('aria-selected', tab === chosen);
+    tab.tabIndex = tab === chosen ? 0 : -1;
+    find(tab.getAttribute('aria-controls')).hidden = tab !== chosen;
+  }
+}
+
+for (const [index, tab] of tabs.entries()) {
+  tab.addEventListener('click', () => choose(tab));
+  tab.addEventListener('keydown', ({ key }) => {
+    if (key !== 'ArrowLeft' && key !== 'ArrowRight') return;
+    const other = tabs[1 - index];
+    choose(other);
+    other.focus();
+  });
+}
+
+// ------------------------------------------------------------------------------------------------------------ movement
+
+find('list').addEventListener('keydown', (event) => {
+  const item = event.target.closest('li');
+  const next = { ArrowUp: item?.previousSibling, ArrowDown: item?.nextSibling }[event.key];
+  if (!next) return;
+  event.preventDefault();
+  next.firstChild.focus();
+});
+
+window.addEventListener('hashchange', () => {
+  show();
+  // On a phone the half that had the focus is gone, so it moves to the other.
+  const link = entries.get(shown)?.firstChild;
+  if (!link?.checkVisibility()) find('subject').focus();
+  else if (!location.hash) link.focus();
+});
+
+// ------------------------------------------------------------------------------------------------------------- refresh
+
+async function refresh() {
+  // A page in the background asks nothing; it catches up when it is looked at again.
+  if (!document.hidden) {
+    try {
+      const response = await fetch('mailbox.json', { cache: 'no-store' });
+      if (!response.ok) throw new Error(response.statusText);
+      update((await response.json()).mails);
+    } catch {
+      say('The server does not answer. Trying again …');
+    }
+  }
+  clearTimeout(timer);
+  timer = setTimeout(refresh, PAUSE);
+}
+
+let timer = null;
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) refresh();
+});
+
+choose(find('tab-html'));
+refresh();

@@ -1,0 +1,66 @@
+//! What the headers of a request say.
+
+use axum::http::{Extensions, HeaderMap, HeaderValue, Request, header};
+use tower_http::request_id::{MakeRequestId, RequestId};
+use uuid::Uuid;
+
+use crate::domain::DeviceInfo;
+use crate::graphql::RequestContext;
+
+/// The longest `Authorization` header that is looked at, in bytes.
+const MAX_AUTHORIZATION: usize = 4096;
+
+/// A random id for a request that brings none.
+#[derive(Clone, Copy)]
+pub(super) struct NewRequestId;
+
+impl MakeRequestId for NewRequestId {
+    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
+        HeaderValue::from_str(&Uuid::new_v4().to_string()).ok().map(RequestId::new)
+    }
+}
+
+/// The id of the request: that of the proxy in front, or our own. Cut to 64 characters.
+pub(super) fn id(extensions: &Extensions) -> &str {
+    let text =
+        extensions.get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+    text.get(..64).unwrap_or(text)
+}
+
+/// What the schema needs to know of a request.
+pub(super) fn context(headers: &HeaderMap, extensions: &Extensions) -> RequestContext {
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    RequestContext {
+        access_token: bearer(headers).map(str::to_owned),
+        device: user_agent.map(DeviceInfo::from_user_agent).unwrap_or_default(),
+        request_id: id(extensions).to_owned(),
+    }
+}
+
+/// The bearer token (RFC 6750 2.1), from the header and from nowhere else.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let text =
+        headers.get(header::AUTHORIZATION)?.to_str().ok().filter(|text| text.len() <= MAX_AUTHORIZATION)?;
+    let (scheme, token) = text.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_is_read_from_its_header() {
+        let read = |text: &str| {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, text.parse().unwrap())]);
+            bearer(&headers).map(str::to_owned)
+        };
+        for text in ["Bearer abc", "bearer abc", "BEARER  abc"] {
+            assert_eq!(read(text).as_deref(), Some("abc"), "{text}");
+        }
+        for text in ["", "Bearer", "Bearer ", "Basic abc", "abc", &format!("Bearer {}", "x".repeat(5000))] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

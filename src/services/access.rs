@@ -1,0 +1,63 @@
+//! The guard in front of everything that needs a session.
+
+use std::sync::Arc;
+
+use tracing::instrument;
+
+use crate::domain::Viewer;
+use crate::ports::{Blacklist, Clock, Sessions, TokenError, Tokens, Unexpected};
+
+/// Decides whom a request acts as.
+pub struct Access {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tokens: Arc<dyn Tokens>,
+    pub(crate) blacklist: Arc<dyn Blacklist>,
+    pub(crate) sessions: Arc<dyn Sessions>,
+}
+
+/// Why a request acts as nobody.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// There is no access token.
+    #[error("this needs an access token")]
+    TokenMissing,
+    /// It is not one of ours.
+    #[error("the access token is not valid")]
+    TokenInvalid,
+    /// Its time is over.
+    #[error("the access token has expired")]
+    TokenExpired,
+    /// Its session has been ended, or its account shut.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
+impl Access {
+    /// Checks an access token and that its session lives.
+    ///
+    /// The blacklist answers for sessions that ended a moment ago; it may have been flushed or be away, so for every other
+    /// one its row is asked for.
+    ///
+    /// # Errors
+    /// See [`AccessError`].
+    #[instrument(name = "service.access", skip_all)]
+    pub async fn check(&self, access_token: Option<&str>) -> Result<Viewer, AccessError> {
+        let text = access_token.ok_or(AccessError::TokenMissing)?;
+        let now = self.clock.now();
+        let token = self.tokens.read_access(text, now).map_err(|error| match error {
+            TokenError::Invalid => AccessError::TokenInvalid,
+            TokenError::Expired => AccessError::TokenExpired,
+        })?;
+        let is_listed = self.blacklist.contains(token.session_id).await.unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the blacklist does not answer");
+            false
+        });
+        if is_listed || !self.sessions.is_live(token.session_id, now).await? {
+            return Err(AccessError::SessionEnded);
+        }
+        Ok(Viewer { user_id: token.user_id, session_id: token.session_id })
+    }
+}

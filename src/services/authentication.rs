@@ -1,0 +1,166 @@
+//! Starting, continuing and ending sessions.
+
+use std::sync::Arc;
+
+use tracing::instrument;
+
+use crate::domain::{
+    DeviceInfo, EmailAddress, Lifetimes, Password, RotationPolicy, Session, SessionEnd, SessionId, TokenPair,
+    User,
+};
+use crate::ports::{
+    Blacklist, Clock, MailQueue, PasswordHasher, Rotation, Sessions, Tokens, Unexpected, Users,
+};
+
+/// The use cases `login`, `refresh` and `logout`.
+pub struct Authentication {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hasher: Arc<dyn PasswordHasher>,
+    pub(crate) users: Arc<dyn Users>,
+    pub(crate) sessions: Arc<dyn Sessions>,
+    pub(crate) blacklist: Arc<dyn Blacklist>,
+    pub(crate) tokens: Arc<dyn Tokens>,
+    pub(crate) mail: Arc<dyn MailQueue>,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) rotation: RotationPolicy,
+    pub(crate) blacklist_ttl: chrono::TimeDelta,
+}
+
+/// A session has begun.
+#[derive(Debug)]
+pub struct LoginSuccess {
+    /// Whose it is.
+    pub user: User,
+    /// Its tokens.
+    pub tokens: TokenPair,
+}
+
+/// Why nobody was logged in.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// Address and password do not belong together. The same for an unknown address and for a disabled account.
+    #[error("e-mail address and password do not match")]
+    InvalidCredentials,
+    /// Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
+/// Why a refresh token was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// Unknown, expired, or of a session that has ended.
+    #[error("the refresh token does not work, or no longer")]
+    Invalid,
+    /// It had been used before; its session has just been ended.
+    #[error("the refresh token had been used before, so its session was ended")]
+    Reused,
+    /// Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
+/// Which sessions are to end.
+#[derive(Debug)]
+pub struct LogoutRequest<'a> {
+    /// Names the session, if it is given.
+    pub refresh_token: Option<&'a str>,
+    /// Names the session otherwise. It may have expired.
+    pub access_token: Option<&'a str>,
+    /// Whether every other session of the account ends as well.
+    pub everywhere: bool,
+}
+
+impl Authentication {
+    /// Starts a session. An unknown address costs what a known one does.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    #[instrument(name = "service.login", skip_all)]
+    pub async fn login(
+        &self,
+        email: &EmailAddress,
+        password: Password,
+        device: &DeviceInfo,
+    ) -> Result<LoginSuccess, LoginError> {
+        let found = self.users.find_credentials(email).await?;
+        let phc = found.as_ref().map(|credentials| credentials.password_hash.clone());
+        let matches = self.hasher.verify(password, phc).await?;
+        let user = match found {
+            Some(credentials) if matches && !credentials.disabled => credentials.user,
+            _ => return Err(LoginError::InvalidCredentials),
+        };
+        let now = self.clock.now();
+        let session = Session::start(user.id, self.lifetimes, now);
+        // Stored before it is signed: no token is about whose session could be lost.
+        self.sessions.start(&session, device).await?;
+        let tokens = self.tokens.issue(&session, now)?;
+        tracing::info!(user.id = %user.id, session.id = %session.id, "signed in");
+        Ok(LoginSuccess { user, tokens })
+    }
+
+    /// Swaps a refresh token for the next pair. A repeat within the replay window gets the same refresh token again.
+    ///
+    /// # Errors
+    /// See [`RefreshError`].
+    #[instrument(name = "service.refresh", skip_all)]
+    pub async fn refresh(&self, refresh_token: &str) -> Result<TokenPair, RefreshError> {
+        let presented = self.tokens.read_refresh(refresh_token).map_err(|_| RefreshError::Invalid)?;
+        let now = self.clock.now();
+        match self.sessions.rotate(presented, self.rotation, now).await? {
+            Rotation::Rotated(session) | Rotation::Replayed(session) => {
+                Ok(self.tokens.issue(&session, now)?)
+            }
+            Rotation::Refused => Err(RefreshError::Invalid),
+            Rotation::Reused(session, mail) => {
+                tracing::warn!(
+                    user.id = %session.user_id,
+                    session.id = %session.id,
+                    "a used refresh token came back; the session was ended"
+                );
+                self.mail.push(mail);
+                self.announce(&[session.id]).await;
+                Err(RefreshError::Reused)
+            }
+        }
+    }
+
+    /// Ends sessions and answers how many. A token that is unknown, or of a session that has ended, ends none.
+    ///
+    /// # Errors
+    /// [`Unexpected`] when the end could not be made durable; repeating the request is safe.
+    #[instrument(name = "service.logout", skip_all)]
+    pub async fn logout(&self, request: LogoutRequest<'_>) -> Result<usize, Unexpected> {
+        let Some(session) = self.session_of(&request) else { return Ok(0) };
+        let now = self.clock.now();
+        let ended = if request.everywhere {
+            self.sessions.end_siblings(session, SessionEnd::Logout, now).await?
+        } else {
+            self.sessions.end(session, SessionEnd::Logout, now).await?
+        };
+        if !ended.is_empty() {
+            tracing::info!(session.id = %session, ended = ended.len(), "signed out");
+            self.announce(&ended).await;
+        }
+        Ok(ended.len())
+    }
+
+    fn session_of(&self, request: &LogoutRequest<'_>) -> Option<SessionId> {
+        if let Some(text) = request.refresh_token {
+            return self.tokens.read_refresh(text).ok().map(|token| token.session_id);
+        }
+        let text = request.access_token?;
+        self.tokens.read_expired_access(text).ok().map(|token| token.session_id)
+    }
+
+    /// Tells the other instances. The sessions have ended already, and the guard asks for their rows where the blacklist
+    /// does not answer, so a failure here is nobody's.
+    async fn announce(&self, ended: &[SessionId]) {
+        if let Err(error) = self.blacklist.add(ended, self.blacklist_ttl).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "ended sessions were not put on the blacklist; their rows are asked for instead"
+            );
+        }
+    }
+}

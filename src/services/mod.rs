@@ -1,0 +1,60 @@
+//! Use cases: what authql does, in terms of the [domain](crate::domain) and of the [ports](crate::ports). One file a
+//! family, one error enum a use case.
+
+mod access;
+mod account;
+mod authentication;
+mod mailing;
+mod registration;
+
+use std::sync::Arc;
+
+pub use access::{Access, AccessError};
+pub use account::Accounts;
+pub use authentication::{Authentication, LoginError, LoginSuccess, LogoutRequest, RefreshError};
+pub use mailing::{Delivery, Mailing};
+pub use registration::{NewAccount, Registration};
+
+use crate::ports::{Mailbox, Readiness, StoredMail};
+
+pub use crate::ports::Unexpected;
+
+/// Everything that the transports (GraphQL and HTTP) can ask for.
+pub struct Services {
+    /// Creating accounts.
+    pub registration: Registration,
+    /// Starting, continuing and ending sessions.
+    pub authentication: Authentication,
+    /// The guard.
+    pub access: Access,
+    /// What an account shows of its owner.
+    pub accounts: Accounts,
+    /// Whether authql can do its work.
+    pub health: Health,
+    /// The mailbox of the zero-configuration mode; `None` where mails are really sent.
+    pub mailbox: Option<MailboxPage>,
+}
+
+/// Whether authql can do its work.
+pub struct Health(pub(crate) Arc<dyn Readiness>);
+
+impl Health {
+    /// # Errors
+    /// [`Unexpected::Unavailable`] when the database does not answer.
+    pub async fn check(&self) -> Result<(), Unexpected> {
+        self.0.check().await
+    }
+}
+
+/// The mails that the zero-configuration mode keeps instead of sending.
+pub struct MailboxPage(pub(crate) Arc<dyn Mailbox>);
+
+impl MailboxPage {
+    /// The newest mails first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn list(&self) -> Result<Vec<StoredMail>, Unexpected> {
+        self.0.list().await
+    }
+}
