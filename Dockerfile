@@ -44,7 +44,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD [ "ba
     exec 3<>/dev/tcp/127.0.0.1/${AUTHQL_LISTEN##*:} \
     && printf 'GET /health/live HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 \
     && read -r _ status _ <&3 \
-    && [ \"$status\" = 200 ]" ]
+    && [[ $status == 2* ]]" ]
 
 ENTRYPOINT ["authql"]
 CMD ["serve"]

@@ -8,8 +8,6 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -19,10 +17,11 @@ pub use self::error::StartError;
 use self::compose::Composition;
 use crate::adapters::embedded::PrivatePostgres;
 use crate::adapters::local::DataFolder;
+use crate::adapters::postgres::Database;
 use crate::config::{Config, HttpConfig};
 use crate::ports::Clock;
 use crate::services::Mailing;
-use crate::worker;
+use crate::{http, worker};
 
 /// How long requests in flight are waited for at the end. With the worker's ten seconds and the database's stop it stays
 /// under the thirty that supervisors give.
@@ -34,10 +33,10 @@ const LONGEST_SWEEP: Duration = Duration::from_secs(5);
 
 /// A complete authql, ready to serve.
 pub struct App {
-    router: Router,
+    router: http::Router,
     mailing: Arc<Mailing>,
     sweep: Duration,
-    pool: PgPool,
+    database: Database,
     embedded: Option<PrivatePostgres>,
     /// Kept for its lock.
     _data: Option<DataFolder>,
@@ -51,8 +50,9 @@ impl App {
     /// [`StartError`], a sentence for the operator.
     pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let sweep = config.mail.retry.first_wait.to_std().unwrap_or(LONGEST_SWEEP).min(LONGEST_SWEEP);
-        let Composition { router, mailing, pool, embedded, data } = compose::compose(config, clock).await?;
-        Ok(Self { router, mailing, sweep, pool, embedded, _data: data })
+        let Composition { router, mailing, database, embedded, data } =
+            compose::compose(config, clock).await?;
+        Ok(Self { router, mailing, sweep, database, embedded, _data: data })
     }
 
     /// The major version of the private PostgreSQL, where there is one.
@@ -78,8 +78,7 @@ impl App {
             shutdown.await;
             draining.cancel();
         });
-        let server =
-            axum::serve(listener, self.router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let server = http::serve(listener, self.router, stop.clone().cancelled_owned());
         let outcome = tokio::select! {
             outcome = server => outcome,
             () = drain_is_over(&stop) => {
@@ -92,7 +91,7 @@ impl App {
         if let Err(error) = worker.await {
             tracing::error!(error = &error as &dyn std::error::Error, "the mail worker died");
         }
-        close(&self.pool).await;
+        close(&self.database).await;
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
         }
@@ -134,7 +133,7 @@ async fn drain_is_over(stop: &CancellationToken) {
     tokio::time::sleep(DRAIN).await;
 }
 
-async fn close(pool: &PgPool) {
+async fn close(database: &Database) {
     // A connection that hangs must not keep the process.
-    drop(timeout(Duration::from_secs(2), pool.close()).await);
+    drop(timeout(Duration::from_secs(2), database.close()).await);
 }

@@ -3,10 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use axum::Router;
 use secrecy::ExposeSecret;
-use sqlx::PgPool;
-use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 use super::StartError;
@@ -14,7 +11,7 @@ use crate::adapters::argon2::Argon2Lanes;
 use crate::adapters::embedded::{self, PrivatePostgres};
 use crate::adapters::jwt::JwtTokens;
 use crate::adapters::local::{DataFolder, DataFolderError, FileMailbox, LocalBlacklist, LocalMailQueue};
-use crate::adapters::postgres::{self, PgOutbox, PgReadiness, PgSessions, PgUsers};
+use crate::adapters::postgres::Database;
 use crate::adapters::redis::{Redis, RedisBlacklist, RedisMailQueue};
 use crate::adapters::root_secret::RootSecret;
 use crate::adapters::smtp::SmtpMailer;
@@ -29,9 +26,9 @@ use crate::services::{
 
 /// What was put together.
 pub(super) struct Composition {
-    pub(super) router: Router,
+    pub(super) router: http::Router,
     pub(super) mailing: Arc<Mailing>,
-    pub(super) pool: PgPool,
+    pub(super) database: Database,
     pub(super) embedded: Option<PrivatePostgres>,
     pub(super) data: Option<DataFolder>,
 }
@@ -52,9 +49,9 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         config.passwords.iterations,
     )?);
 
-    let (pool, embedded) = database(&config.stores, &data).await?;
-    let users = Arc::new(PgUsers(pool.clone()));
-    let sessions = Arc::new(PgSessions(pool.clone()));
+    let (database, embedded) = database(&config.stores, &data).await?;
+    let users = Arc::new(database.users());
+    let sessions = Arc::new(database.sessions());
 
     let services = Arc::new(Services {
         registration: Registration {
@@ -77,20 +74,20 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         },
         access: Access { clock: clock.clone(), tokens, blacklist, sessions },
         accounts: Accounts { users },
-        health: Health(Arc::new(PgReadiness(pool.clone()))),
+        health: Health(Arc::new(database.clone())),
         mailbox: mailbox.map(MailboxPage),
     });
     let mailing = Arc::new(Mailing {
         clock,
         queue,
-        outbox: Arc::new(PgOutbox(pool.clone())),
+        outbox: Arc::new(database.outbox()),
         mailer,
         retry: config.mail.retry,
     });
     let rules = InputRules { passwords: config.passwords.policy };
     let schema = graphql::schema(services.clone(), rules, config.explore.introspection);
     let router = http::router(schema, services, config.explore.graphiql);
-    Ok(Composition { router, mailing, pool, embedded, data: data.open.into_inner() })
+    Ok(Composition { router, mailing, database, embedded, data: data.open.into_inner() })
 }
 
 /// The data folder, opened by the first stand-in that needs it.
@@ -113,27 +110,22 @@ impl LazyFolder<'_> {
 async fn database(
     stores: &StoresConfig,
     data: &LazyFolder<'_>,
-) -> Result<(PgPool, Option<PrivatePostgres>), StartError> {
-    let (options, embedded) = if let Some(url) = &stores.database_url {
-        (url.expose_secret().parse().map_err(StartError::DatabaseUrl)?, None)
+) -> Result<(Database, Option<PrivatePostgres>), StartError> {
+    let (database, embedded) = if let Some(url) = &stores.database_url {
+        (Database::at(url.expose_secret())?, None)
     } else {
         let server = PrivatePostgres::start(data.get()?.path()).await?;
-        let options = PgConnectOptions::new_without_pgpass()
-            .socket(server.socket_folder())
-            .port(embedded::PORT)
-            .username(embedded::USER)
-            .database(embedded::DATABASE);
-        (options, Some(server))
+        let folder = server.socket_folder();
+        (Database::on_socket(folder, embedded::PORT, embedded::USER, embedded::DATABASE), Some(server))
     };
-    postgres::migrate(&options).await.map_err(StartError::Migration)?;
-    Ok((postgres::pool(options), embedded))
+    database.migrate().await?;
+    Ok((database, embedded))
 }
 
 /// Brings the database of `DATABASE_URL` up to date, and nothing else.
 pub(super) async fn migrate(config: &Config) -> Result<(), StartError> {
     let url = config.stores.database_url.as_ref().ok_or(StartError::NothingToMigrate)?;
-    let options = url.expose_secret().parse().map_err(StartError::DatabaseUrl)?;
-    postgres::migrate(&options).await.map_err(StartError::Migration)
+    Ok(Database::at(url.expose_secret())?.migrate().await?)
 }
 
 type MailerAndMailbox = (Arc<dyn Mailer>, Option<Arc<dyn Mailbox>>);
@@ -142,7 +134,8 @@ type MailerAndMailbox = (Arc<dyn Mailer>, Option<Arc<dyn Mailbox>>);
 fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, StartError> {
     let MailConfig { smtp_url, from, .. } = &config.mail;
     let site = Url::parse(&config.http.public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let templates = Templates::new(site.unwrap_or_else(|| "authql".to_owned()))?;
+    let site = site.unwrap_or_else(|| "authql".to_owned());
+    let templates = Templates::new(site).map_err(|error| StartError::Broken(error.into()))?;
     if let Some(url) = smtp_url {
         return Ok((Arc::new(SmtpMailer::new(url.expose_secret(), from, templates)?), None));
     }
@@ -158,7 +151,7 @@ fn accelerators(stores: &StoresConfig, clock: &Arc<dyn Clock>) -> Result<Acceler
     match &stores.redis_url {
         None => Ok((Arc::new(LocalBlacklist::new(clock.clone())), Arc::new(LocalMailQueue::default()))),
         Some(url) => {
-            let redis = Redis::new(url.expose_secret()).map_err(StartError::RedisUrl)?;
+            let redis = Redis::new(url.expose_secret())?;
             Ok((Arc::new(RedisBlacklist(redis.clone())), Arc::new(RedisMailQueue::new(redis))))
         }
     }

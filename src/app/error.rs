@@ -2,6 +2,8 @@
 
 use crate::adapters::embedded::EmbeddedError;
 use crate::adapters::local::DataFolderError;
+use crate::adapters::postgres::DatabaseError;
+use crate::adapters::redis::RedisUrlError;
 use crate::adapters::smtp::SmtpSettingsError;
 use crate::config::ConfigError;
 use crate::ports::Unexpected;
@@ -21,17 +23,12 @@ pub enum StartError {
     /// The mail settings are wrong.
     #[error(transparent)]
     Smtp(#[from] SmtpSettingsError),
-    /// `DATABASE_URL` is not understood.
-    #[error("DATABASE_URL is not understood ({0}): write postgres://user:password@host/database")]
-    DatabaseUrl(#[source] sqlx::Error),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// `REDIS_URL` is not understood.
-    #[error("REDIS_URL is not understood ({0}): write redis://:password@host or rediss://…")]
-    RedisUrl(#[source] redis::RedisError),
-    /// The database does not answer, or its schema could not be brought up to date.
-    #[error(
-        "the database of DATABASE_URL cannot be used ({0}): check that it runs and that the user may create tables in it"
-    )]
-    Migration(#[source] sqlx::migrate::MigrateError),
+    #[error(transparent)]
+    Redis(#[from] RedisUrlError),
     /// `authql migrate` without a database.
     #[error(
         "DATABASE_URL is missing: set it to the database to migrate; the private one is migrated when the server starts"
@@ -54,12 +51,6 @@ pub enum StartError {
 
 impl From<Unexpected> for StartError {
     fn from(error: Unexpected) -> Self {
-        Self::Broken(error.into())
-    }
-}
-
-impl From<minijinja::Error> for StartError {
-    fn from(error: minijinja::Error) -> Self {
         Self::Broken(error.into())
     }
 }

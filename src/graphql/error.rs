@@ -7,10 +7,19 @@ use crate::services::{AccessError, Unexpected};
 
 /// A request that needs a session and has none: the signal to refresh, or to show the login form.
 pub(super) fn unauthenticated(reason: &'static str, error: &AccessError) -> Error {
-    Error::new(error.to_string()).extend_with(|_, extensions| {
+    Error::new(sentence(error)).extend_with(|_, extensions| {
         extensions.set("code", "UNAUTHENTICATED");
         extensions.set("reason", reason);
     })
+}
+
+/// The text of an error as a sentence for people: errors themselves begin small and end without a stop.
+pub(super) fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text + "."
 }
 
 /// A failure of ours: logged here with its cause, told to the client by code and request id only.

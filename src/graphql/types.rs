@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::ExposeSecret;
 
+use super::error::sentence;
 use super::scalar::DateTime;
 use super::validation::Problem;
 use crate::domain;
@@ -85,8 +86,8 @@ pub(super) struct AuthFailure {
 }
 
 impl AuthFailure {
-    pub(super) fn new(code: AuthErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), fields: Vec::new(), retry_after_seconds: None }
+    pub(super) fn new(code: AuthErrorCode, reason: &dyn std::error::Error) -> Self {
+        Self { code, message: sentence(reason), fields: Vec::new(), retry_after_seconds: None }
     }
 
     pub(super) fn validation(fields: Vec<FieldError>) -> Self {

@@ -3,6 +3,7 @@
 use async_graphql::resolver_utils::EnumType;
 use garde::Validate;
 
+use super::error::sentence;
 use super::types::{AuthFailure, FieldError, FieldErrorCode};
 use crate::domain::{
     EmailAddress, EmailAddressError, Locale, Password, PasswordError, PasswordPolicy, PersonName,
@@ -76,12 +77,8 @@ pub(super) fn locale(text: &Option<String>, _: &InputRules) -> garde::Result {
 }
 
 impl Problem {
-    fn new(code: FieldErrorCode, message: impl std::fmt::Display) -> Self {
-        let mut message = message.to_string();
-        if let Some(first) = message.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        Self { code, message: format!("{message}.") }
+    fn new(code: FieldErrorCode, reason: &dyn std::error::Error) -> Self {
+        Self { code, message: sentence(reason) }
     }
 
     /// garde's errors are texts, so the code travels in front of the message.
@@ -110,7 +107,7 @@ impl From<EmailAddressError> for Problem {
             EmailAddressError::TooLong => FieldErrorCode::TooLong,
             EmailAddressError::Malformed => FieldErrorCode::InvalidFormat,
         };
-        Self::new(code, error)
+        Self::new(code, &error)
     }
 }
 
@@ -121,7 +118,7 @@ impl From<PasswordError> for Problem {
             PasswordError::TooLong => FieldErrorCode::TooLong,
             PasswordError::Malformed => FieldErrorCode::InvalidFormat,
         };
-        Self::new(code, error)
+        Self::new(code, &error)
     }
 }
 
@@ -131,7 +128,7 @@ impl From<Weakness> for Problem {
             Weakness::TooShort { .. } => FieldErrorCode::TooShort,
             Weakness::TooCommon { .. } => FieldErrorCode::TooCommon,
         };
-        Self::new(code, weakness)
+        Self::new(code, &weakness)
     }
 }
 
@@ -141,13 +138,13 @@ impl From<PersonNameError> for Problem {
             PersonNameError::TooLong => FieldErrorCode::TooLong,
             PersonNameError::Malformed => FieldErrorCode::InvalidFormat,
         };
-        Self::new(code, error)
+        Self::new(code, &error)
     }
 }
 
 impl From<crate::domain::LocaleError> for Problem {
     fn from(error: crate::domain::LocaleError) -> Self {
-        Self::new(FieldErrorCode::InvalidFormat, error)
+        Self::new(FieldErrorCode::InvalidFormat, &error)
     }
 }
 
@@ -158,9 +155,8 @@ mod tests {
     #[test]
     fn a_problem_survives_its_way_through_garde() {
         for item in FieldErrorCode::items() {
-            let message = Problem::new(item.value, "words of a message").into_garde();
-            let expected = Problem { code: item.value, message: "Words of a message.".to_owned() };
-            assert_eq!(Problem::from_garde(&message), expected);
+            let problem = || Problem::new(item.value, &std::fmt::Error);
+            assert_eq!(Problem::from_garde(&problem().into_garde()), problem());
         }
     }
 }

@@ -7,11 +7,11 @@ use async_graphql::parser::types::OperationType;
 use async_graphql::{ErrorExtensionValues, ParseRequestError, ServerError};
 use async_graphql_axum::GraphQLRequest;
 use async_graphql_axum::rejection::GraphQLRejection;
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 
 use super::error::HttpError;
 use super::{MAX_BODY, Server, pages, request};
@@ -32,7 +32,7 @@ pub(super) async fn post(State(server): State<Server>, request: Request) -> Resu
     }
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY).await.map_err(|_| HttpError::TooLarge)?;
-    let request = Request::from_parts(parts, Body::from(body));
+    let request = Request::from_parts(parts, body.into());
     execute(&server, request, accepted).await
 }
 
@@ -47,6 +47,7 @@ pub(super) async fn get(State(server): State<Server>, request: Request) -> Resul
 async fn execute(server: &Server, request: Request, accepted: MediaType) -> Result<Response, HttpError> {
     let method = request.method().clone();
     let context = request::context(request.headers(), request.extensions());
+    let named = operation_name(request.uri());
     let extracted: Result<GraphQLRequest, GraphQLRejection> =
         GraphQLRequest::from_request(request, &()).await;
     let mut request = extracted.map_err(|rejection| refusal(&rejection.0, &method))?.into_inner();
@@ -57,6 +58,7 @@ async fn execute(server: &Server, request: Request, accepted: MediaType) -> Resu
             HttpError::Malformed
         });
     }
+    request.operation_name = request.operation_name.or(named);
     let operation = request.operation_name.clone();
     let document = match request.parsed_query() {
         Ok(document) => document,
@@ -103,15 +105,21 @@ impl MediaType {
             }
             Self::GraphQlResponse => (StatusCode::OK, "application/graphql-response+json; charset=utf-8"),
         };
-        let body = if was_refused {
-            json!({"errors": response.errors})
-        } else if response.errors.is_empty() {
-            json!({"data": response.data})
-        } else {
-            json!({"data": response.data, "errors": response.errors})
-        };
-        (status, [(header::CONTENT_TYPE, media_type)], body.to_string()).into_response()
+        let body = Body { data: (!was_refused).then_some(&response.data), errors: &response.errors };
+        match serde_json::to_string(&body) {
+            Ok(body) => (status, [(header::CONTENT_TYPE, media_type)], body).into_response(),
+            Err(_) => HttpError::Failed.into_response(),
+        }
     }
+}
+
+/// An answer, its fields in the order of the request. What was refused has no `data` at all.
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a async_graphql::Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
 }
 
 trait SetDefault {
@@ -130,6 +138,12 @@ impl SetDefault for ErrorExtensionValues {
 fn refused(mut error: ServerError, code: &str) -> async_graphql::Response {
     error.extensions.get_or_insert_default().set("code", code);
     async_graphql::Response::from_errors(vec![error])
+}
+
+/// The `operationName` of a query string, which the library looks for under another name.
+fn operation_name(uri: &Uri) -> Option<String> {
+    let mut parameters = url::form_urlencoded::parse(uri.query()?.as_bytes());
+    parameters.find(|(name, _)| name == "operationName").map(|(_, text)| text.into_owned())
 }
 
 fn refusal(error: &ParseRequestError, method: &Method) -> HttpError {

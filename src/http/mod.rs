@@ -8,10 +8,11 @@ mod request;
 
 use std::sync::Arc;
 
-use axum::Router;
+pub use axum::Router;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -61,6 +62,18 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, has_graphiql: bool) -
         .layer(PropagateRequestIdLayer::new(request_id.clone()))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(SetRequestIdLayer::new(request_id, NewRequestId))
+}
+
+/// Answers requests on `listener` until `shutdown`, and then those in flight.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
 
 fn span<B>(request: &axum::http::Request<B>) -> tracing::Span {

@@ -4,6 +4,7 @@ mod outbox;
 mod sessions;
 mod users;
 
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,40 +26,96 @@ const POOL_SIZE: u32 = 16;
 /// How long a request waits for a connection before it is told to come back.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A pool on the database that `options` name. Connects when it is first used.
-#[must_use]
-pub fn pool(options: PgConnectOptions) -> PgPool {
-    let options = options
-        .application_name("authql")
-        .options([("statement_timeout", "5s"), ("idle_in_transaction_session_timeout", "10s")])
-        .log_statements(LevelFilter::Trace)
-        .log_slow_statements(LevelFilter::Warn, Duration::from_secs(1));
-    PgPoolOptions::new()
-        .max_connections(POOL_SIZE)
-        .min_connections(1)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_lazy_with(options)
+/// A database, and the pool of connections to it.
+#[derive(Clone)]
+pub struct Database {
+    options: PgConnectOptions,
+    pool: PgPool,
 }
 
-/// Brings the schema up to date. Instances that start together wait for each other (an advisory lock).
-///
-/// # Errors
-/// When the database does not answer, or a migration fails or is unknown here.
-pub async fn migrate(options: &PgConnectOptions) -> Result<(), MigrateError> {
-    // A connection of its own: waiting for another instance, and the work itself, may outlast the limits of the pool.
-    let mut connection = options.clone().application_name("authql migrate").connect().await?;
-    MIGRATIONS.run(&mut connection).await?;
-    connection.close().await?;
-    Ok(())
+/// Why a database cannot be used, as a sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The URL is not understood.
+    #[error("DATABASE_URL is not understood ({0}): write postgres://user:password@host/database")]
+    Url(#[source] sqlx::Error),
+    /// It does not answer, or its schema could not be brought up to date.
+    #[error(
+        "the database cannot be used ({0}): check DATABASE_URL, that the server runs, and that the user may create tables"
+    )]
+    Migration(#[from] MigrateError),
 }
 
-/// Postgres as what authql cannot work without.
-pub struct PgReadiness(pub PgPool);
+impl Database {
+    /// The database at `url`. Connects when it is first used.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Url`].
+    pub fn at(url: &str) -> Result<Self, DatabaseError> {
+        url.parse().map(Self::with).map_err(DatabaseError::Url)
+    }
 
+    /// The database of a server on this machine, over its Unix socket.
+    #[must_use]
+    pub fn on_socket(folder: &Path, port: u16, user: &str, database: &str) -> Self {
+        let options = PgConnectOptions::new_without_pgpass();
+        Self::with(options.socket(folder).port(port).username(user).database(database))
+    }
+
+    fn with(options: PgConnectOptions) -> Self {
+        let options = options
+            .application_name("authql")
+            .log_statements(LevelFilter::Trace)
+            .log_slow_statements(LevelFilter::Warn, Duration::from_secs(1));
+        let limits = [("statement_timeout", "5s"), ("idle_in_transaction_session_timeout", "10s")];
+        let pool = PgPoolOptions::new()
+            .max_connections(POOL_SIZE)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options.clone().options(limits));
+        Self { options, pool }
+    }
+
+    /// Brings the schema up to date. Instances that start together wait for each other (an advisory lock).
+    ///
+    /// # Errors
+    /// [`DatabaseError::Migration`] when the database does not answer, or a migration fails or is unknown here.
+    pub async fn migrate(&self) -> Result<(), DatabaseError> {
+        // A connection without the limits of the pool: waiting for another instance, and the work itself, may take long.
+        let mut connection = self.options.connect().await.map_err(MigrateError::from)?;
+        MIGRATIONS.run(&mut connection).await?;
+        connection.close().await.map_err(MigrateError::from)?;
+        Ok(())
+    }
+
+    /// The accounts in it.
+    #[must_use]
+    pub fn users(&self) -> PgUsers {
+        PgUsers(self.pool.clone())
+    }
+
+    /// The sessions in it.
+    #[must_use]
+    pub fn sessions(&self) -> PgSessions {
+        PgSessions(self.pool.clone())
+    }
+
+    /// The mails in it that are owed.
+    #[must_use]
+    pub fn outbox(&self) -> PgOutbox {
+        PgOutbox(self.pool.clone())
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// The database as what authql cannot work without.
 #[async_trait]
-impl Readiness for PgReadiness {
+impl Readiness for Database {
     async fn check(&self) -> Result<(), Unexpected> {
-        let answer = sqlx::query("SELECT 1").execute(&self.0);
+        let answer = sqlx::query("SELECT 1").execute(&self.pool);
         match tokio::time::timeout(ACQUIRE_TIMEOUT, answer).await {
             Ok(result) => result.map(drop).map_err(unexpected),
             Err(elapsed) => Err(Unexpected::unavailable("Postgres", elapsed)),
@@ -75,10 +132,13 @@ fn unexpected(error: sqlx::Error) -> Unexpected {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
-        // 08 connection, 25006 read-only, 40 serialization and deadlock, 53 resources, 55P03 lock, 57 shutdown or
-        // cancelled: https://www.postgresql.org/docs/current/errcodes-appendix.html
+        // 08 connection, 25006 read-only, 28 and 3D the server no longer lets us in, 40 serialization and deadlock,
+        // 53 resources, 55 not in that state, 57 shutdown or cancelled, 58 the disk:
+        // https://www.postgresql.org/docs/current/errcodes-appendix.html
         sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| {
-            ["08", "25006", "40", "53", "55P03", "57"].iter().any(|class| code.starts_with(class))
+            ["08", "25006", "28", "3D", "40", "53", "55", "57", "58"]
+                .iter()
+                .any(|class| code.starts_with(class))
         }),
         _ => false,
     };

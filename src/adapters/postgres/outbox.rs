@@ -11,7 +11,7 @@ use crate::domain::{Mail, MailId, MailKind};
 use crate::ports::{ClaimedMail, MailOutcome, Outbox, Unexpected};
 
 /// [`Outbox`] in the table `outbox`.
-pub struct PgOutbox(pub PgPool);
+pub struct PgOutbox(pub(super) PgPool);
 
 #[async_trait]
 impl Outbox for PgOutbox {

@@ -12,7 +12,7 @@ use crate::domain::{
 use crate::ports::{Rotation, Sessions, Unexpected};
 
 /// [`Sessions`] in the table `sessions`.
-pub struct PgSessions(pub PgPool);
+pub struct PgSessions(pub(super) PgPool);
 
 /// How often a verdict may be overtaken by another request on the same session before this one is told to come back.
 const MAX_ROUNDS: u32 = 8;

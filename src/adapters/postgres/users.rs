@@ -10,7 +10,7 @@ use crate::domain::{EmailAddress, Locale, MailId, MailKind, PersonName, User, Us
 use crate::ports::{Credentials, NewUser, Unexpected, Users};
 
 /// [`Users`] in the table `users`.
-pub struct PgUsers(pub PgPool);
+pub struct PgUsers(pub(super) PgPool);
 
 #[async_trait]
 impl Users for PgUsers {

@@ -17,6 +17,11 @@ use crate::ports::Unexpected;
 /// How long a command waits for a connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// `REDIS_URL` is not understood: a sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("REDIS_URL is not understood ({0}): write redis://:password@host or rediss://:password@host")]
+pub struct RedisUrlError(#[from] RedisError);
+
 /// A client and a pool of its connections.
 #[derive(Clone)]
 pub struct Redis {
@@ -28,8 +33,8 @@ impl Redis {
     /// Connections to the server at `url`, made when they are first needed.
     ///
     /// # Errors
-    /// When the URL is not one of a Redis server.
-    pub fn new(url: &str) -> Result<Self, RedisError> {
+    /// [`RedisUrlError`].
+    pub fn new(url: &str) -> Result<Self, RedisUrlError> {
         let pool = Pool::builder()
             .max_size(8)
             .connection_timeout(CONNECTION_TIMEOUT)

@@ -108,7 +108,7 @@ impl AuthenticationMutation {
                 tokens: login.tokens.into(),
             })),
             Err(error @ LoginError::InvalidCredentials) => {
-                Ok(LoginResult::AuthFailure(failure(AuthErrorCode::InvalidCredentials, &error)))
+                Ok(LoginResult::AuthFailure(AuthFailure::new(AuthErrorCode::InvalidCredentials, &error)))
             }
             Err(LoginError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
@@ -126,10 +126,10 @@ impl AuthenticationMutation {
         match services(ctx).authentication.refresh(&refresh_token).await {
             Ok(tokens) => Ok(RefreshResult::RefreshSuccess(RefreshSuccess { tokens: tokens.into() })),
             Err(error @ RefreshError::Invalid) => {
-                Ok(RefreshResult::AuthFailure(failure(AuthErrorCode::RefreshTokenInvalid, &error)))
+                Ok(RefreshResult::AuthFailure(AuthFailure::new(AuthErrorCode::RefreshTokenInvalid, &error)))
             }
             Err(error @ RefreshError::Reused) => {
-                Ok(RefreshResult::AuthFailure(failure(AuthErrorCode::RefreshTokenReused, &error)))
+                Ok(RefreshResult::AuthFailure(AuthFailure::new(AuthErrorCode::RefreshTokenReused, &error)))
             }
             Err(RefreshError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
@@ -161,13 +161,4 @@ impl LoginInput {
         let password = Password::parse(&self.password).map_err(refuse("password"))?;
         Ok((email, password))
     }
-}
-
-/// A failure with the text of its reason as a sentence.
-fn failure(code: AuthErrorCode, reason: &dyn std::error::Error) -> AuthFailure {
-    let mut message = reason.to_string();
-    if let Some(first) = message.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    AuthFailure::new(code, format!("{message}."))
 }

@@ -30,7 +30,6 @@ function entry(mail) {
   line('subject', mail.subject);
   line('when', short(mail.date));
   line('to', mail.to);
-  line('kind', mail.kind);
   item.append(link);
   return item;
 }
@@ -91,11 +90,15 @@ function open(mail) {
   find('subject').textContent = mail.subject;
   find('from').textContent = mail.from;
   find('to').textContent = mail.to;
+  find('kind').textContent = mail.kind;
   find('date').dateTime = mail.date;
   find('date').textContent = new Date(mail.date).toLocaleString([], { dateStyle: 'full', timeStyle: 'medium' });
   find('text').textContent = mail.text;
-  // The mail's own <head> and doctype may follow: the parser merges the one and ignores the other.
-  find('html').srcdoc = `<!doctype html><base target="_blank">${mail.html}`;
+  // A new frame for each mail: giving another content to the old one would add a step to what the back button does.
+  const frame = find('html').cloneNode();
+  // The mail's own doctype and <head> may follow: the parser ignores the one and merges the other.
+  frame.srcdoc = `<!doctype html><base target="_blank">${mail.html}`;
+  find('html').replaceWith(frame);
 }
 
 function say(text) {

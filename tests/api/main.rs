@@ -1,0 +1,15 @@
+//! The API as its clients see it: one file a family, each story told on both compositions where it makes sense.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(unreachable_pub, reason = "what `support` offers is marked as such; there is no crate around it")]
+
+mod support;
+
+mod access;
+mod authentication;
+
+mod faults;
+mod mailing;
+mod program;
+mod registration;
+mod transport;

@@ -1,0 +1,244 @@
+//! The program: its first start, its end, what it survives, and what it says to an operator.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::program::{command, output, signal};
+use crate::support::{Program, SmtpSink, TestApp, eventually, find_program};
+
+/// A folder that the user whom PostgreSQL runs as can enter, even when the tests run as root.
+fn folder() -> TempDir {
+    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o711)).tempdir().unwrap()
+}
+
+async fn graphql(program: &Program, query: &str, bearer: Option<&str>) -> Value {
+    let mut request =
+        reqwest::Client::new().post(format!("{}/graphql", program.url)).json(&json!({"query": query}));
+    if let Some(token) = bearer {
+        request = request.bearer_auth(token);
+    }
+    request.send().await.unwrap().json().await.unwrap()
+}
+
+const REGISTER: &str = r#"mutation { register(input: { email: "ada@example.com", password: "correct horse battery staple" }) { __typename } }"#;
+const LOGIN: &str = r#"mutation { login(input: { email: "ada@example.com", password: "correct horse battery staple" }) { ... on LoginSuccess { tokens { accessToken refreshToken } } } }"#;
+
+async fn refresh(program: &Program, token: &str) -> Value {
+    let query = format!(
+        r#"mutation {{ refresh(input: {{ refreshToken: "{token}" }}) {{ __typename ... on RefreshSuccess {{ tokens {{ refreshToken }} }} }} }}"#
+    );
+    graphql(program, &query, None).await["data"]["refresh"].take()
+}
+
+/// The process of the private PostgreSQL.
+fn postmaster(folder: &Path) -> u32 {
+    let text = fs::read_to_string(folder.join("data/postgres/postmaster.pid")).unwrap();
+    text.lines().next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn nothing_configured_and_nothing_running_is_enough() {
+    let folder = folder();
+    let program = Program::start(folder.path(), &[]);
+    assert!(program.banner.contains("authql 0.1.0 is running."), "{}", program.banner);
+    assert!(program.banner.contains("/mailbox   (mails are shown here"), "{}", program.banner);
+    for file in ["secret", "lock"] {
+        let mode = fs::metadata(folder.path().join("data").join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    // The `curl` of the banner works when it is pasted.
+    if find_program("curl").is_some() {
+        let line = program.banner.lines().find(|line| line.trim_start().starts_with("curl ")).unwrap();
+        let pasted = Command::new("sh").args(["-c", line]).output().unwrap();
+        let answer: Value = serde_json::from_slice(&pasted.stdout).unwrap();
+        assert_eq!(answer, json!({"data": {"register": {"__typename": "RegisterSuccess"}}}));
+    }
+    program.signal("INT");
+    assert_eq!(program.wait().code(), Some(0));
+    assert!(!folder.path().join("data/postgres/postmaster.pid").exists(), "the database was stopped");
+}
+
+#[tokio::test]
+async fn accounts_and_sessions_survive_every_kind_of_end() {
+    let folder = folder();
+    let program = Program::start(folder.path(), &[]);
+    assert_eq!(graphql(&program, REGISTER, None).await["data"]["register"]["__typename"], "RegisterSuccess");
+    let login = graphql(&program, LOGIN, None).await;
+    let mut token = login["data"]["login"]["tokens"]["refreshToken"].as_str().unwrap().to_owned();
+    let mut program = Some(program);
+    for end in ["INT", "TERM", "KILL", "KILL with its database"] {
+        let running = program.take().unwrap();
+        let database = postmaster(folder.path());
+        running.signal(end.split(' ').next().unwrap());
+        if end.ends_with("database") {
+            signal(database, "KILL");
+        }
+        running.wait();
+        let next = Program::start(folder.path(), &[]);
+        let answer = refresh(&next, &token).await;
+        assert_eq!(answer["__typename"], "RefreshSuccess", "after {end}: {answer}");
+        token = answer["tokens"]["refreshToken"].as_str().unwrap().to_owned();
+        program = Some(next);
+    }
+    let program = program.unwrap();
+    // The database alone: it is started again under the running server.
+    signal(postmaster(folder.path()), "KILL");
+    eventually("the database is back", async || {
+        let answer = refresh(&program, &token).await;
+        (answer["__typename"] == "RefreshSuccess").then_some(())
+    })
+    .await;
+    program.signal("INT");
+    assert_eq!(program.wait().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_data_folder_is_used_by_one_at_a_time() {
+    let folder = folder();
+    let program = Program::start(folder.path(), &[]);
+    let second = output(folder.path(), &[], &["serve"]);
+    assert_eq!(second.status.code(), Some(1));
+    let complaint = String::from_utf8(second.stderr).unwrap();
+    assert!(
+        complaint.contains("another authql is using data: stop it, or set AUTHQL_DATA_DIR"),
+        "{complaint}"
+    );
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0));
+}
+
+#[tokio::test]
+async fn the_usual_port_gives_way_and_a_named_one_does_not() {
+    // Whoever has the usual port, and it may be nobody, the program is not there.
+    let usual = TcpListener::bind("127.0.0.1:8080");
+    let folder = folder();
+    let program = Program::start(folder.path(), &[]);
+    assert!(!program.url.ends_with(":8080"), "{}", program.url);
+    assert!(program.banner.contains("Port 8080 was taken, so this is port"), "{}", program.banner);
+    let address = program.url.trim_start_matches("http://");
+    let other = self::folder();
+    let second = output(other.path(), &[("AUTHQL_LISTEN", address)], &["serve"]);
+    assert_eq!(second.status.code(), Some(1));
+    let complaint = String::from_utf8(second.stderr).unwrap();
+    assert!(
+        complaint.contains("cannot be listened on") && complaint.contains("choose another port"),
+        "{complaint}"
+    );
+    program.signal("TERM");
+    program.wait();
+    drop(usual);
+}
+
+#[test]
+fn a_wrong_setting_stops_the_start_with_one_sentence() {
+    let folder = folder();
+    let refused = output(folder.path(), &[("AUTHQL_ACCES_TTL", "1m")], &["serve"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(refused.stderr).unwrap(),
+        "authql: AUTHQL_ACCES_TTL is no setting of authql: did you mean AUTHQL_ACCESS_TTL?\n"
+    );
+    assert!(!folder.path().join("data").exists(), "nothing was made");
+
+    fs::write(folder.path().join(".env"), "AUTHQL_LISTEN=nowhere\n").unwrap();
+    let refused = output(folder.path(), &[], &["serve"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        String::from_utf8(refused.stderr).unwrap().starts_with("authql: AUTHQL_LISTEN is not an address")
+    );
+    // The environment wins over `.env`.
+    let refused = output(folder.path(), &[("AUTHQL_LISTEN", "0.0.0.0:1")], &["serve"]);
+    assert!(String::from_utf8(refused.stderr).unwrap().starts_with("authql: DATABASE_URL is missing"));
+}
+
+#[test]
+fn a_database_that_is_not_there_is_named() {
+    let folder = folder();
+    let settings = [
+        ("DATABASE_URL", "postgres://authql@127.0.0.1:1/authql"),
+        ("AUTHQL_SECRET", "a3Vx0mJm1n9cYd8rT5uWzA7bK2eP4hLs6fGiNoQtRvE="),
+        ("AUTHQL_PUBLIC_URL", "http://localhost"),
+    ];
+    for arguments in [["serve"], ["migrate"]] {
+        let refused = output(folder.path(), &settings, &arguments);
+        assert_eq!(refused.status.code(), Some(1));
+        let complaint = String::from_utf8(refused.stderr).unwrap();
+        assert!(
+            complaint.contains("the database cannot be used") && complaint.contains("check DATABASE_URL"),
+            "{complaint}"
+        );
+    }
+    let refused = output(folder.path(), &[], &["migrate"]);
+    assert!(String::from_utf8(refused.stderr).unwrap().starts_with("authql: DATABASE_URL is missing"));
+}
+
+#[test]
+fn help_and_schema_need_no_settings() {
+    let folder = folder();
+    let help = output(folder.path(), &[("AUTHQL_NONSENSE", "1")], &["--help"]);
+    let text = String::from_utf8(help.stdout).unwrap();
+    for word in ["serve", "migrate", "schema", "README.md"] {
+        assert!(text.contains(word), "{text}");
+    }
+    let schema = output(folder.path(), &[], &["schema"]);
+    assert_eq!(String::from_utf8(schema.stdout).unwrap(), authql::graphql::sdl());
+}
+
+#[tokio::test]
+async fn a_kill_between_a_registration_and_its_mail_loses_no_mail() {
+    let Some(mut app) = TestApp::on_servers().await else { return };
+    app.stop().await;
+    let mut sink = SmtpSink::start().await;
+    sink.stop().await;
+    let smtp = sink.url();
+    let folder = folder();
+    let settings: Vec<(&str, &str)> =
+        ["DATABASE_URL", "REDIS_URL", "AUTHQL_SECRET", "AUTHQL_PUBLIC_URL", "AUTHQL_MAIL_FROM"]
+            .into_iter()
+            .map(|name| (name, app.setting(name)))
+            .chain([
+                ("SMTP_URL", smtp.as_str()),
+                ("AUTHQL_LISTEN", "127.0.0.1:0"),
+                ("AUTHQL_MAIL_RETRY_MIN", "50ms"),
+            ])
+            .collect();
+    let program = Program::start(folder.path(), &settings);
+    assert_eq!(graphql(&program, REGISTER, None).await["data"]["register"]["__typename"], "RegisterSuccess");
+    program.signal("KILL");
+    program.wait();
+
+    sink.restart().await;
+    // The killed one may have had the mail in its hands: then its lease has to pass first.
+    let lease_over = "UPDATE outbox SET due_at = queued_at WHERE state = 'pending'";
+    sqlx::query(lease_over).execute(&mut app.database().await).await.unwrap();
+    let program = Program::start(folder.path(), &settings);
+    let letters = sink.wait_for(1).await;
+    assert_eq!((letters.len(), letters[0].to.as_str()), (1, "ada@example.com"));
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0));
+}
+
+#[tokio::test]
+async fn two_that_start_at_once_on_an_empty_database_both_serve() {
+    let Some(mut app) = TestApp::on_servers().await else { return };
+    app.stop().await;
+    let wiped = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+    sqlx::raw_sql(wiped).execute(&mut app.database().await).await.unwrap();
+    let settings: Vec<(&str, &str)> =
+        ["DATABASE_URL", "REDIS_URL", "AUTHQL_SECRET", "AUTHQL_PUBLIC_URL", "SMTP_URL", "AUTHQL_MAIL_FROM"]
+            .into_iter()
+            .map(|name| (name, app.setting(name)))
+            .collect();
+    let folder = folder();
+    let mut migrations: Vec<_> =
+        (0..3).map(|_| command(folder.path(), &settings).arg("migrate").spawn().unwrap()).collect();
+    for migration in &mut migrations {
+        assert!(migration.wait().unwrap().success());
+    }
+}

@@ -1,0 +1,85 @@
+//! The program itself, as a person or a supervisor starts it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+
+use super::leash::Leash;
+
+/// A running `authql serve`.
+pub struct Program {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    /// What it printed until it was ready.
+    pub banner: String,
+    pub url: String,
+    _leash: Leash,
+}
+
+/// The program with these settings and no others.
+pub fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_authql"));
+    command.current_dir(folder).env_clear().envs(settings.iter().copied());
+    for name in ["PATH", "TMPDIR"] {
+        if let Some(text) = std::env::var_os(name) {
+            command.env(name, text);
+        }
+    }
+    command
+}
+
+/// Runs it to its end.
+pub fn output(folder: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Output {
+    command(folder, settings).args(arguments).output().unwrap()
+}
+
+impl Program {
+    /// Starts it in `folder` and waits for its banner.
+    pub fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut child = command(folder, settings)
+            .arg("serve")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let nothing = tempfile::tempdir().unwrap();
+        let leash = Leash::on(child.id(), "INT", nothing.path()).unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut banner = String::new();
+        while !banner.contains("curl ") {
+            if stdout.read_line(&mut banner).unwrap() == 0 {
+                let mut complaint = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
+                panic!("it did not start: {complaint}");
+            }
+        }
+        // The log must not fill its pipe.
+        let mut log = child.stderr.take().unwrap();
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let url = banner.split_once("GraphQL").unwrap().1.split_whitespace().next().unwrap();
+        let url = url.trim_end_matches("/graphql").to_owned();
+        Self { child, stdout, banner, url, _leash: leash }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal, by the name that `kill` knows.
+    pub fn signal(&self, name: &str) {
+        signal(self.pid(), name);
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> ExitStatus {
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        self.child.wait().unwrap()
+    }
+}
+
+/// Sends a process a signal, by the name that `kill` knows.
+pub fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
+    assert!(sent.success());
+}
