@@ -1,6 +1,5 @@
 //! Requests that never reach the schema, answered in the shape of a GraphQL error.
 
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -20,6 +19,8 @@ pub(super) enum HttpError {
     NotAcceptable,
     #[error("The body is larger than 64 kB.")]
     TooLarge,
+    #[error("The body took longer than ten seconds to arrive.")]
+    TooSlow,
     #[error("The body is not one JSON object with a `query`, as in {{\"query\": \"{{ me {{ email }} }}\"}}.")]
     Malformed,
     #[error("Give the query string a `query`, as in /graphql?query={{me{{email}}}}.")]
@@ -36,6 +37,7 @@ impl HttpError {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Malformed | Self::MalformedQueryString => StatusCode::BAD_REQUEST,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -49,7 +51,8 @@ impl IntoResponse for HttpError {
             _ => "BAD_REQUEST",
         };
         let body = json!({"errors": [{"message": self.to_string(), "extensions": {"code": code}}]});
-        let mut response = (self.status(), Json(body)).into_response();
+        let media_type = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
+        let mut response = (self.status(), media_type, body.to_string()).into_response();
         let allow = match self {
             Self::MethodNotAllowed => Some("GET, POST"),
             Self::MutationByGet => Some("POST"),

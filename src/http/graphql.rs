@@ -3,6 +3,8 @@
 //! The library's own extractor takes any content type and any size, and its responder is always 200 with one media type;
 //! so the extractor gets what has been checked here, and answers are written here.
 
+use std::time::Duration;
+
 use async_graphql::parser::types::OperationType;
 use async_graphql::{ErrorExtensionValues, ParseRequestError, ServerError};
 use async_graphql_axum::GraphQLRequest;
@@ -12,9 +14,13 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tokio::time::timeout;
 
 use super::error::HttpError;
 use super::{MAX_BODY, Server, pages, request};
+
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Either media type of the GraphQL-over-HTTP draft.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +37,8 @@ pub(super) async fn post(State(server): State<Server>, request: Request) -> Resu
         return Err(HttpError::UnsupportedMediaType);
     }
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, MAX_BODY).await.map_err(|_| HttpError::TooLarge)?;
+    let body = timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await.map_err(|_| HttpError::TooSlow)?;
+    let body = body.map_err(|_| HttpError::TooLarge)?;
     let request = Request::from_parts(parts, body.into());
     execute(&server, request, accepted).await
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod access;
 mod authentication;
+mod edge;
 
 mod faults;
 mod mailing;

@@ -225,7 +225,7 @@ async fn a_kill_between_a_registration_and_its_mail_loses_no_mail() {
 }
 
 #[tokio::test]
-async fn two_that_start_at_once_on_an_empty_database_both_serve() {
+async fn several_migrate_at_once_and_a_role_without_ddl_can_serve() {
     let Some(mut app) = TestApp::on_servers().await else { return };
     app.stop().await;
     let wiped = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
@@ -241,4 +241,20 @@ async fn two_that_start_at_once_on_an_empty_database_both_serve() {
     for migration in &mut migrations {
         assert!(migration.wait().unwrap().success());
     }
+
+    // A role that may change rows, and nothing else, can serve what another one has migrated.
+    let role = format!("server_{}", uuid::Uuid::new_v4().simple());
+    let granted = format!(
+        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA public TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(granted)).execute(&mut app.database().await).await.unwrap();
+    let url = app.setting("DATABASE_URL").replace("authql@", &format!("{role}@"));
+    let mut settings = settings;
+    settings.retain(|(name, _)| *name != "DATABASE_URL");
+    settings.extend([("DATABASE_URL", url.as_str()), ("AUTHQL_LISTEN", "127.0.0.1:0")]);
+    let program = Program::start(folder.path(), &settings);
+    let answer = graphql(&program, REGISTER, None).await;
+    assert_eq!(answer["data"]["register"]["__typename"], "RegisterSuccess", "{answer}");
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0));
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tracing::log::LevelFilter;
 
 pub use outbox::PgOutbox;
@@ -82,7 +82,11 @@ impl Database {
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
         // A connection without the limits of the pool: waiting for another instance, and the work itself, may take long.
         let mut connection = self.options.connect().await.map_err(MigrateError::from)?;
-        MIGRATIONS.run(&mut connection).await?;
+        // Also where there is nothing to do, the library wants to create its table, which a server's role may not be
+        // allowed to do (SECURITY.md KEY-4). And one that is newer than this program is no hindrance to it.
+        if !is_up_to_date(&mut connection).await {
+            MIGRATIONS.run(&mut connection).await?;
+        }
         connection.close().await.map_err(MigrateError::from)?;
         Ok(())
     }
@@ -109,6 +113,19 @@ impl Database {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Whether every migration of this program has been applied as it is here.
+async fn is_up_to_date(connection: &mut PgConnection) -> bool {
+    let applied: Result<Vec<(i64, Vec<u8>)>, _> =
+        sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations WHERE success")
+            .fetch_all(connection)
+            .await;
+    // A failure is that of a database without the table: the migrator will say if it is anything else.
+    let applied = applied.unwrap_or_default();
+    MIGRATIONS.iter().all(|ours| {
+        applied.iter().any(|(version, checksum)| *version == ours.version && **checksum == *ours.checksum)
+    })
 }
 
 /// The database as what authql cannot work without.

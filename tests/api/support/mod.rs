@@ -14,6 +14,7 @@ pub use app::{Mode, TestApp};
 pub use mail::eventually;
 pub use person::{Person, Tokens};
 pub use program::Program;
+pub use redis::free_port;
 pub use smtp::{Mood, SmtpSink};
 
 /// A setting for the whole run: `./dev test` makes a missing server a failure.
