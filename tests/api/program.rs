@@ -60,7 +60,7 @@ async fn nothing_configured_and_nothing_running_is_enough() {
         assert_eq!(answer, json!({"data": {"register": {"__typename": "RegisterSuccess"}}}));
     }
     program.signal("INT");
-    assert_eq!(program.wait().code(), Some(0));
+    assert_eq!(program.wait().await.code(), Some(0));
     assert!(!folder.path().join("data/postgres/postmaster.pid").exists(), "the database was stopped");
 }
 
@@ -79,7 +79,7 @@ async fn accounts_and_sessions_survive_every_kind_of_end() {
         if end.ends_with("database") {
             signal(database, "KILL");
         }
-        running.wait();
+        running.wait().await;
         let next = Program::start(folder.path(), &[]);
         let answer = refresh(&next, &token).await;
         assert_eq!(answer["__typename"], "RefreshSuccess", "after {end}: {answer}");
@@ -95,7 +95,7 @@ async fn accounts_and_sessions_survive_every_kind_of_end() {
     })
     .await;
     program.signal("INT");
-    assert_eq!(program.wait().code(), Some(0));
+    assert_eq!(program.wait().await.code(), Some(0));
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_data_folder_is_used_by_one_at_a_time() {
         "{complaint}"
     );
     program.signal("TERM");
-    assert_eq!(program.wait().code(), Some(0));
+    assert_eq!(program.wait().await.code(), Some(0));
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn the_usual_port_gives_way_and_a_named_one_does_not() {
         "{complaint}"
     );
     program.signal("TERM");
-    program.wait();
+    program.wait().await;
     drop(usual);
 }
 
@@ -211,7 +211,7 @@ async fn a_kill_between_a_registration_and_its_mail_loses_no_mail() {
     let program = Program::start(folder.path(), &settings);
     assert_eq!(graphql(&program, REGISTER, None).await["data"]["register"]["__typename"], "RegisterSuccess");
     program.signal("KILL");
-    program.wait();
+    program.wait().await;
 
     sink.restart().await;
     // The killed one may have had the mail in its hands: then its lease has to pass first.
@@ -221,7 +221,7 @@ async fn a_kill_between_a_registration_and_its_mail_loses_no_mail() {
     let letters = sink.wait_for(1).await;
     assert_eq!((letters.len(), letters[0].to.as_str()), (1, "ada@example.com"));
     program.signal("TERM");
-    assert_eq!(program.wait().code(), Some(0));
+    assert_eq!(program.wait().await.code(), Some(0));
 }
 
 #[tokio::test]
@@ -256,5 +256,5 @@ async fn several_migrate_at_once_and_a_role_without_ddl_can_serve() {
     let answer = graphql(&program, REGISTER, None).await;
     assert_eq!(answer["data"]["register"]["__typename"], "RegisterSuccess", "{answer}");
     program.signal("TERM");
-    assert_eq!(program.wait().code(), Some(0));
+    assert_eq!(program.wait().await.code(), Some(0));
 }

@@ -70,11 +70,13 @@ impl Program {
         signal(self.pid(), name);
     }
 
-    /// Waits for its end.
-    pub fn wait(mut self) -> ExitStatus {
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        self.child.wait().unwrap()
+    /// Waits for its end, while what the test itself serves goes on.
+    pub async fn wait(mut self) -> ExitStatus {
+        let end = move || {
+            self.stdout.read_to_string(&mut String::new()).unwrap();
+            self.child.wait().unwrap()
+        };
+        tokio::task::spawn_blocking(end).await.unwrap()
     }
 }
 
