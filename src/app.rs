@@ -20,7 +20,7 @@ use crate::adapters::local::DataFolder;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, HttpConfig};
 use crate::ports::Clock;
-use crate::services::Mailing;
+use crate::services::{Mailing, Mirror, Sightings};
 use crate::{http, worker};
 
 /// How long requests in flight are waited for at the end. With the worker's ten seconds and the database's stop it stays
@@ -35,6 +35,8 @@ const LONGEST_SWEEP: Duration = Duration::from_secs(5);
 pub struct App {
     router: http::Router,
     mailing: Arc<Mailing>,
+    mirror: Arc<Mirror>,
+    sightings: Arc<Sightings>,
     sweep: Duration,
     database: Database,
     embedded: Option<PrivatePostgres>,
@@ -50,9 +52,9 @@ impl App {
     /// [`StartError`], a sentence for the operator.
     pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let sweep = config.mail.retry.first_wait.to_std().unwrap_or(LONGEST_SWEEP).min(LONGEST_SWEEP);
-        let Composition { router, mailing, database, embedded, data } =
+        let Composition { router, mailing, mirror, sightings, database, embedded, data } =
             compose::compose(config, clock).await?;
-        Ok(Self { router, mailing, sweep, database, embedded, _data: data })
+        Ok(Self { router, mailing, mirror, sightings, sweep, database, embedded, _data: data })
     }
 
     /// The major version of the private PostgreSQL, where there is one.
@@ -73,6 +75,8 @@ impl App {
     ) -> Result<(), std::io::Error> {
         let stop = CancellationToken::new();
         let worker = tokio::spawn(worker::run(Arc::clone(&self.mailing), self.sweep, stop.clone()));
+        let (mirror, sightings) = (self.mirror, Arc::clone(&self.sightings));
+        let followers = tokio::spawn(async move { tokio::join!(mirror.follow(), sightings.keep_writing()) });
         let draining = stop.clone();
         let signal = tokio::spawn(async move {
             shutdown.await;
@@ -91,6 +95,8 @@ impl App {
         if let Err(error) = worker.await {
             tracing::error!(error = &error as &dyn std::error::Error, "the mail worker died");
         }
+        followers.abort();
+        self.sightings.finish().await;
         close(&self.database).await;
         if let Some(embedded) = self.embedded {
             embedded.stop().await;

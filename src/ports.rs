@@ -1,11 +1,13 @@
 //! What the application needs from the world: small traits, each with its contract. Every adapter of a port keeps it.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{
-    AccessToken, DeviceInfo, EmailAddress, Locale, Mail, MailId, Password, PersonName, RefreshToken,
-    RotationPolicy, Session, SessionEnd, SessionId, TokenPair, User, UserId,
+    AccessToken, DeviceInfo, EmailAddress, Generation, Locale, Mail, MailId, Password, PersonName,
+    RefreshToken, RotationPolicy, Session, SessionEnd, SessionId, TokenPair, User, UserId,
 };
 
 /// A failure that no client can act on other than by trying again. Its cause is for the log alone.
@@ -154,18 +156,47 @@ pub trait Sessions: Send + Sync + 'static {
 
     /// Whether the session is live and its account active.
     async fn is_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Unexpected>;
+
+    /// Notes that tokens of these generations have been presented. The newest one counts, whatever the order.
+    async fn note_seen(&self, sightings: &[(SessionId, Generation)]) -> Result<(), Unexpected>;
+
+    /// The sessions that have ended since an earlier call, by its cursor; without one, those whose access tokens may still
+    /// be about. MUST contain each end that was committed before the call, and MAY repeat some.
+    async fn ended_since(&self, cursor: Option<EndCursor>)
+    -> Result<(Vec<SessionId>, EndCursor), Unexpected>;
 }
 
-/// The blacklist: sessions that ended while access tokens of theirs may still be about.
-///
-/// It is the truth of the moment, shared by all instances, and may forget: `false` is no proof that a session is live.
-#[async_trait]
-pub trait Blacklist: Send + Sync + 'static {
-    /// Lists sessions for `ttl`, the longest remaining life of their access tokens.
-    async fn add(&self, sessions: &[SessionId], ttl: TimeDelta) -> Result<(), Unexpected>;
+/// Up to where ends have been read, by the clock of the database.
+#[derive(Debug, Clone, Copy)]
+pub struct EndCursor(pub DateTime<Utc>);
 
-    /// Whether the session is listed. MUST answer or fail within a second.
-    async fn contains(&self, session: SessionId) -> Result<bool, Unexpected>;
+/// The blacklist, and how the instances tell each other what is put on it.
+///
+/// An accelerator: it may fail, forget and lose. What it says in time saves asking the rows of sessions.
+#[async_trait]
+pub trait Revocations: Send + Sync + 'static {
+    /// Lists sessions that have ended for `ttl`, the longest remaining life of their access tokens, and tells all who have
+    /// subscribed. MUST fail unless the server has taken both. MUST answer within two seconds.
+    async fn announce(&self, sessions: &[SessionId], ttl: TimeDelta) -> Result<(), Unexpected>;
+
+    /// Begins to listen: what is announced from now on is heard, or the subscription fails.
+    async fn subscribe(&self) -> Result<Box<dyn Subscription>, Unexpected>;
+}
+
+/// A subscription to what is announced.
+#[async_trait]
+pub trait Subscription: Send {
+    /// Waits for the next news. MUST either have some within a second or fail, also when the line hangs half open.
+    async fn next(&mut self) -> Result<News, Unexpected>;
+}
+
+/// What a subscription has to tell.
+#[derive(Debug)]
+pub struct News {
+    /// Sessions that have ended.
+    pub ended: Vec<SessionId>,
+    /// A moment such that everything announced before it has been told.
+    pub complete_as_of: Option<Instant>,
 }
 
 /// Why a token was refused.

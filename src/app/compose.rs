@@ -10,24 +10,26 @@ use super::StartError;
 use crate::adapters::argon2::Argon2Lanes;
 use crate::adapters::embedded::{self, PrivatePostgres};
 use crate::adapters::jwt::JwtTokens;
-use crate::adapters::local::{DataFolder, DataFolderError, FileMailbox, LocalBlacklist, LocalMailQueue};
+use crate::adapters::local::{DataFolder, DataFolderError, FileMailbox, LocalMailQueue, LocalRevocations};
 use crate::adapters::postgres::Database;
-use crate::adapters::redis::{Redis, RedisBlacklist, RedisMailQueue};
+use crate::adapters::redis::{Redis, RedisMailQueue, RedisRevocations};
 use crate::adapters::root_secret::RootSecret;
 use crate::adapters::smtp::SmtpMailer;
 use crate::adapters::templates::Templates;
 use crate::config::{Config, MailConfig, StoresConfig};
 use crate::graphql::{self, InputRules};
 use crate::http;
-use crate::ports::{Blacklist, Clock, MailQueue, Mailbox, Mailer};
+use crate::ports::{Clock, MailQueue, Mailbox, Mailer, Revocations};
 use crate::services::{
-    Access, Accounts, Authentication, Health, MailboxPage, Mailing, Registration, Services,
+    Access, Accounts, Authentication, Health, MailboxPage, Mailing, Mirror, Registration, Services, Sightings,
 };
 
 /// What was put together.
 pub(super) struct Composition {
     pub(super) router: http::Router,
     pub(super) mailing: Arc<Mailing>,
+    pub(super) mirror: Arc<Mirror>,
+    pub(super) sightings: Arc<Sightings>,
     pub(super) database: Database,
     pub(super) embedded: Option<PrivatePostgres>,
     pub(super) data: Option<DataFolder>,
@@ -40,7 +42,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         None => RootSecret::new(&data.get()?.secret()?),
     };
     let (mailer, mailbox) = mailer(&config, &data)?;
-    let (blacklist, queue) = accelerators(&config.stores, &clock)?;
+    let (revocations, queue) = accelerators(&config.stores)?;
     let tokens =
         Arc::new(JwtTokens::new(&config.http.public_url, config.sessions.lifetimes.access, &secret)?);
     let hasher = Arc::new(Argon2Lanes::start(
@@ -52,6 +54,10 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let (database, embedded) = database(&config.stores, &data).await?;
     let users = Arc::new(database.users());
     let sessions = Arc::new(database.sessions());
+
+    let ttl = config.sessions.blacklist_ttl();
+    let mirror = Arc::new(Mirror::new(revocations, sessions.clone(), clock.clone(), ttl));
+    let sightings = Arc::new(Sightings::new(sessions.clone()));
 
     let services = Arc::new(Services {
         registration: Registration {
@@ -65,14 +71,20 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
             hasher,
             users: users.clone(),
             sessions: sessions.clone(),
-            blacklist: blacklist.clone(),
+            mirror: mirror.clone(),
+            sightings: sightings.clone(),
             tokens: tokens.clone(),
             mail: queue.clone(),
             lifetimes: config.sessions.lifetimes,
             rotation: config.sessions.rotation,
-            blacklist_ttl: config.sessions.blacklist_ttl(),
         },
-        access: Access { clock: clock.clone(), tokens, blacklist, sessions },
+        access: Access {
+            clock: clock.clone(),
+            tokens,
+            mirror: mirror.clone(),
+            sessions,
+            sightings: sightings.clone(),
+        },
         accounts: Accounts { users },
         health: Health(Arc::new(database.clone())),
         mailbox: mailbox.map(MailboxPage),
@@ -87,7 +99,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let rules = InputRules { passwords: config.passwords.policy };
     let schema = graphql::schema(services.clone(), rules, config.explore.introspection);
     let router = http::router(schema, services, config.explore.graphiql);
-    Ok(Composition { router, mailing, database, embedded, data: data.open.into_inner() })
+    Ok(Composition { router, mailing, mirror, sightings, database, embedded, data: data.open.into_inner() })
 }
 
 /// The data folder, opened by the first stand-in that needs it.
@@ -144,15 +156,15 @@ fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, St
     Ok((files.clone(), Some(files)))
 }
 
-type Accelerators = (Arc<dyn Blacklist>, Arc<dyn MailQueue>);
+type Accelerators = (Arc<dyn Revocations>, Arc<dyn MailQueue>);
 
 /// Redis, or its twins in this process.
-fn accelerators(stores: &StoresConfig, clock: &Arc<dyn Clock>) -> Result<Accelerators, StartError> {
+fn accelerators(stores: &StoresConfig) -> Result<Accelerators, StartError> {
     match &stores.redis_url {
-        None => Ok((Arc::new(LocalBlacklist::new(clock.clone())), Arc::new(LocalMailQueue::default()))),
+        None => Ok((Arc::new(LocalRevocations::default()), Arc::new(LocalMailQueue::default()))),
         Some(url) => {
             let redis = Redis::new(url.expose_secret())?;
-            Ok((Arc::new(RedisBlacklist(redis.clone())), Arc::new(RedisMailQueue::new(redis))))
+            Ok((Arc::new(RedisRevocations(redis.clone())), Arc::new(RedisMailQueue::new(redis))))
         }
     }
 }

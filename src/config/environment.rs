@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::parse::{self, ConfigError};
 
 /// Every setting there is, apart from [`SECRETS`].
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "AUTHQL_LISTEN",
     "AUTHQL_DATA_DIR",
     "AUTHQL_PUBLIC_URL",
@@ -19,6 +19,7 @@ const NAMES: [&str; 17] = [
     "AUTHQL_REFRESH_TTL",
     "AUTHQL_SESSION_MAX_AGE",
     "AUTHQL_REFRESH_REPLAY_WINDOW",
+    "AUTHQL_REFRESH_LOST_ANSWER",
     "AUTHQL_PASSWORD_MIN_LENGTH",
     "AUTHQL_HASH_LANES",
     "AUTHQL_HASH_MEMORY",

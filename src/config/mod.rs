@@ -66,7 +66,7 @@ pub struct StoresConfig {
 pub struct SessionsConfig {
     /// How long they live. Read from `AUTHQL_ACCESS_TTL`, `AUTHQL_REFRESH_TTL`, `AUTHQL_SESSION_MAX_AGE`.
     pub lifetimes: Lifetimes,
-    /// What a refresh may do. Read from `AUTHQL_REFRESH_REPLAY_WINDOW`.
+    /// What a refresh may do. Read from `AUTHQL_REFRESH_REPLAY_WINDOW` and `AUTHQL_REFRESH_LOST_ANSWER`.
     pub rotation: RotationPolicy,
 }
 
@@ -259,6 +259,7 @@ fn sessions(environment: &Environment) -> Result<SessionsConfig, ConfigError> {
     let idle = environment.duration("AUTHQL_REFRESH_TTL", "30d", "1m", "365d")?;
     let absolute = environment.duration("AUTHQL_SESSION_MAX_AGE", "90d", "1m", "3650d")?;
     let replay_window = environment.duration("AUTHQL_REFRESH_REPLAY_WINDOW", "30s", "0s", "10m")?;
+    let lost_answer = environment.duration("AUTHQL_REFRESH_LOST_ANSWER", "24h", "0", "30d")?;
     let longer = |name, than| {
         ConfigError::new(name, format!("is longer than {than}, and would have no effect: make it shorter"))
     };
@@ -273,7 +274,7 @@ fn sessions(environment: &Environment) -> Result<SessionsConfig, ConfigError> {
     }
     Ok(SessionsConfig {
         lifetimes: Lifetimes { access, idle, absolute },
-        rotation: RotationPolicy { replay_window, idle },
+        rotation: RotationPolicy { replay_window, lost_answer, idle },
     })
 }
 

@@ -34,6 +34,9 @@ pub(super) fn duration(name: &str, text: &str, least: &str, most: &str) -> Resul
 }
 
 fn read_duration(text: &str) -> Option<TimeDelta> {
+    if text == "0" {
+        return Some(TimeDelta::zero());
+    }
     let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
     let number: i64 = number.parse().ok()?;
     match unit {

@@ -16,6 +16,8 @@ pub struct Session {
     pub user_id: UserId,
     /// How often it was refreshed, counted from 1. The order of its refresh tokens; no clock has a say in it.
     pub generation: Generation,
+    /// The newest generation of which a token has been presented; 0 when none has.
+    pub seen_generation: Generation,
     /// When the current generation began.
     pub rotated_at: DateTime<Utc>,
     /// When it ends unless it is refreshed before. Never after `absolute_expires_at`.
@@ -55,6 +57,8 @@ pub struct Lifetimes {
 pub struct RotationPolicy {
     /// How long, counted from the rotation, the predecessor still gets its successor.
     pub replay_window: TimeDelta,
+    /// How long it does while nothing of the successor has been seen: then the answer was lost, and the laptop slept.
+    pub lost_answer: TimeDelta,
     /// How long a refreshed session lives without a further refresh.
     pub idle: TimeDelta,
 }
@@ -70,7 +74,8 @@ pub struct DeviceInfo {
 pub enum Verdict {
     /// The newest one: it is swapped for its successor.
     Rotate,
-    /// The one before, within the window: a second tab, or a lost answer. It gets the same successor again.
+    /// The one before, within the window, or while nobody has shown the successor: a second tab, or a lost answer. It gets
+    /// the same successor again.
     Replay,
     /// An older one: somebody holds a copy. The session ends.
     Reuse,
@@ -87,6 +92,7 @@ impl Session {
             id: SessionId::generate(now),
             user_id,
             generation: Generation::FIRST,
+            seen_generation: Generation::NONE,
             rotated_at: now,
             expires_at: absolute_expires_at.min(now + lifetimes.idle),
             absolute_expires_at,
@@ -109,8 +115,9 @@ impl Session {
         if presented == self.generation {
             return Verdict::Rotate;
         }
-        let is_predecessor = presented.next() == self.generation;
-        if is_predecessor && now - self.rotated_at <= policy.replay_window {
+        let age = now - self.rotated_at;
+        let is_lost = self.seen_generation < self.generation && age <= policy.lost_answer;
+        if presented.next() == self.generation && (age <= policy.replay_window || is_lost) {
             return Verdict::Replay;
         }
         Verdict::Reuse
@@ -118,6 +125,9 @@ impl Session {
 }
 
 impl Generation {
+    /// Before the first.
+    pub const NONE: Self = Self(0);
+
     /// The generation that a login issues.
     pub const FIRST: Self = Self(1);
 
@@ -176,8 +186,11 @@ impl DeviceInfo {
 mod tests {
     use super::*;
 
-    const POLICY: RotationPolicy =
-        RotationPolicy { replay_window: TimeDelta::seconds(30), idle: TimeDelta::days(30) };
+    const POLICY: RotationPolicy = RotationPolicy {
+        replay_window: TimeDelta::seconds(30),
+        lost_answer: TimeDelta::hours(24),
+        idle: TimeDelta::days(30),
+    };
 
     fn session_at(generation: i32) -> (Session, DateTime<Utc>) {
         let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
@@ -188,6 +201,7 @@ mod tests {
         };
         let mut session = Session::start(UserId::generate(now), lifetimes, now);
         session.generation = Generation(generation);
+        session.seen_generation = session.generation;
         (session, now)
     }
 
@@ -202,6 +216,17 @@ mod tests {
         let (session, now) = session_at(3);
         assert_eq!(session.judge(Generation(2), POLICY, now + TimeDelta::seconds(30)), Verdict::Replay);
         assert_eq!(session.judge(Generation(2), POLICY, now + TimeDelta::seconds(31)), Verdict::Reuse);
+    }
+
+    #[test]
+    fn a_lost_answer_is_given_again_for_a_day_and_only_to_the_predecessor() {
+        let (mut session, now) = session_at(3);
+        session.seen_generation = Generation(2);
+        assert_eq!(session.judge(Generation(2), POLICY, now + TimeDelta::hours(24)), Verdict::Replay);
+        assert_eq!(session.judge(Generation(2), POLICY, now + TimeDelta::hours(25)), Verdict::Reuse);
+        assert_eq!(session.judge(Generation(1), POLICY, now + TimeDelta::hours(1)), Verdict::Reuse);
+        let never = RotationPolicy { lost_answer: TimeDelta::zero(), ..POLICY };
+        assert_eq!(session.judge(Generation(2), never, now + TimeDelta::seconds(31)), Verdict::Reuse);
     }
 
     #[test]

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use tracing::instrument;
 
 use crate::domain::Viewer;
-use crate::ports::{Blacklist, Clock, Sessions, TokenError, Tokens, Unexpected};
+use crate::ports::{Clock, Sessions, TokenError, Tokens, Unexpected};
+use crate::services::{Mirror, Sightings, Standing};
 
 /// Decides whom a request acts as.
 pub struct Access {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tokens: Arc<dyn Tokens>,
-    pub(crate) blacklist: Arc<dyn Blacklist>,
+    pub(crate) mirror: Arc<Mirror>,
     pub(crate) sessions: Arc<dyn Sessions>,
+    pub(crate) sightings: Arc<Sightings>,
 }
 
 /// Why a request acts as nobody.
@@ -38,8 +40,7 @@ pub enum AccessError {
 impl Access {
     /// Checks an access token and that its session lives.
     ///
-    /// The blacklist answers for sessions that ended a moment ago; it may have been flushed or be away, so for every other
-    /// one its row is asked for.
+    /// No round trip, unless the mirror of revocations may be out of date: then the session's row is asked for.
     ///
     /// # Errors
     /// See [`AccessError`].
@@ -51,13 +52,15 @@ impl Access {
             TokenError::Invalid => AccessError::TokenInvalid,
             TokenError::Expired => AccessError::TokenExpired,
         })?;
-        let is_listed = self.blacklist.contains(token.session_id).await.unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the blacklist does not answer");
-            false
-        });
-        if is_listed || !self.sessions.is_live(token.session_id, now).await? {
+        let is_live = match self.mirror.standing(token.session_id) {
+            Standing::Live => true,
+            Standing::Ended => false,
+            Standing::Unknown => self.sessions.is_live(token.session_id, now).await?,
+        };
+        if !is_live {
             return Err(AccessError::SessionEnded);
         }
+        self.sightings.note(token.session_id, token.generation);
         Ok(Viewer { user_id: token.user_id, session_id: token.session_id })
     }
 }

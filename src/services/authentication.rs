@@ -8,9 +8,8 @@ use crate::domain::{
     DeviceInfo, EmailAddress, Lifetimes, Password, RotationPolicy, Session, SessionEnd, SessionId, TokenPair,
     User,
 };
-use crate::ports::{
-    Blacklist, Clock, MailQueue, PasswordHasher, Rotation, Sessions, Tokens, Unexpected, Users,
-};
+use crate::ports::{Clock, MailQueue, PasswordHasher, Rotation, Sessions, Tokens, Unexpected, Users};
+use crate::services::{Mirror, Sightings};
 
 /// The use cases `login`, `refresh` and `logout`.
 pub struct Authentication {
@@ -18,12 +17,12 @@ pub struct Authentication {
     pub(crate) hasher: Arc<dyn PasswordHasher>,
     pub(crate) users: Arc<dyn Users>,
     pub(crate) sessions: Arc<dyn Sessions>,
-    pub(crate) blacklist: Arc<dyn Blacklist>,
+    pub(crate) mirror: Arc<Mirror>,
+    pub(crate) sightings: Arc<Sightings>,
     pub(crate) tokens: Arc<dyn Tokens>,
     pub(crate) mail: Arc<dyn MailQueue>,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) rotation: RotationPolicy,
-    pub(crate) blacklist_ttl: chrono::TimeDelta,
 }
 
 /// A session has begun.
@@ -106,6 +105,7 @@ impl Authentication {
     #[instrument(name = "service.refresh", skip_all)]
     pub async fn refresh(&self, refresh_token: &str) -> Result<TokenPair, RefreshError> {
         let presented = self.tokens.read_refresh(refresh_token).map_err(|_| RefreshError::Invalid)?;
+        self.sightings.settle(presented.session_id).await?;
         let now = self.clock.now();
         match self.sessions.rotate(presented, self.rotation, now).await? {
             Rotation::Rotated(session) | Rotation::Replayed(session) => {
@@ -119,7 +119,7 @@ impl Authentication {
                     "a used refresh token came back; the session was ended"
                 );
                 self.mail.push(mail);
-                self.announce(&[session.id]).await;
+                self.mirror.revoke(&[session.id]).await;
                 Err(RefreshError::Reused)
             }
         }
@@ -140,7 +140,7 @@ impl Authentication {
         };
         if !ended.is_empty() {
             tracing::info!(session.id = %session, ended = ended.len(), "signed out");
-            self.announce(&ended).await;
+            self.mirror.revoke(&ended).await;
         }
         Ok(ended.len())
     }
@@ -151,16 +151,5 @@ impl Authentication {
         }
         let text = request.access_token?;
         self.tokens.read_expired_access(text).ok().map(|token| token.session_id)
-    }
-
-    /// Tells the other instances. The sessions have ended already, and the guard asks for their rows where the blacklist
-    /// does not answer, so a failure here is nobody's.
-    async fn announce(&self, ended: &[SessionId]) {
-        if let Err(error) = self.blacklist.add(ended, self.blacklist_ttl).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "ended sessions were not put on the blacklist; their rows are asked for instead"
-            );
-        }
     }
 }

@@ -6,6 +6,8 @@ mod account;
 mod authentication;
 mod mailing;
 mod registration;
+mod revocation;
+mod sightings;
 
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ pub use account::Accounts;
 pub use authentication::{Authentication, LoginError, LoginSuccess, LogoutRequest, RefreshError};
 pub use mailing::{Delivery, Mailing};
 pub use registration::{NewAccount, Registration};
+pub use revocation::{Mirror, Standing};
+pub use sightings::Sightings;
 
 use crate::ports::{Mailbox, Readiness, StoredMail};
 

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::{corrupt, unexpected};
 use crate::domain::{
-    DeviceInfo, MailId, MailKind, RefreshToken, RotationPolicy, Session, SessionEnd, SessionId, Verdict,
+    DeviceInfo, Generation, MailId, MailKind, RefreshToken, RotationPolicy, Session, SessionEnd, SessionId,
+    Verdict,
 };
-use crate::ports::{Rotation, Sessions, Unexpected};
+use crate::ports::{EndCursor, Rotation, Sessions, Unexpected};
 
 /// [`Sessions`] in the table `sessions`.
 pub struct PgSessions(pub(super) PgPool);
@@ -115,6 +116,44 @@ impl Sessions for PgSessions {
     async fn is_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Unexpected> {
         Ok(self.find_active(id).await?.is_some_and(|session| session.is_live(now)))
     }
+
+    async fn note_seen(&self, sightings: &[(SessionId, Generation)]) -> Result<(), Unexpected> {
+        let (ids, generations): (Vec<Uuid>, Vec<i32>) =
+            sightings.iter().map(|(id, generation)| (Uuid::from(*id), i32::from(*generation))).unzip();
+        sqlx::query!(
+            "UPDATE sessions
+             SET seen_generation = seen.generation
+             FROM unnest($1::uuid[], $2::integer[]) AS seen (id, generation)
+             WHERE sessions.id = seen.id AND seen_generation < seen.generation",
+            &ids,
+            &generations,
+        )
+        .execute(&self.0)
+        .await
+        .map_err(unexpected)?;
+        Ok(())
+    }
+
+    async fn ended_since(
+        &self,
+        cursor: Option<EndCursor>,
+    ) -> Result<(Vec<SessionId>, EndCursor), Unexpected> {
+        // Reads again what was written up to 30 seconds before the cursor: a statement may commit that long after it took
+        // the time. At first, what ended within the life of any access token, and clocks that differ.
+        let row = sqlx::query!(
+            r#"SELECT clock_timestamp() AS "read_at!",
+                 ARRAY(
+                     SELECT id
+                     FROM sessions
+                     WHERE end_recorded_at > COALESCE($1::timestamptz - interval '30 seconds', now() - interval '20 minutes')
+                 ) AS "ended!""#,
+            cursor.map(|cursor| cursor.0),
+        )
+        .fetch_one(&self.0)
+        .await
+        .map_err(unexpected)?;
+        Ok((row.ended.into_iter().map(SessionId::from).collect(), EndCursor(row.read_at)))
+    }
 }
 
 impl PgSessions {
@@ -136,7 +175,8 @@ impl PgSessions {
                  AND ended_at IS NULL
                  AND expires_at > $3
                  AND EXISTS (SELECT FROM users WHERE users.id = user_id AND disabled_at IS NULL)
-             RETURNING id, user_id, generation, rotated_at, expires_at, absolute_expires_at, ended_at, end_reason",
+             RETURNING id, user_id, generation, seen_generation, rotated_at, expires_at, absolute_expires_at,
+                 ended_at, end_reason",
             Uuid::from(presented.session_id),
             i32::from(presented.generation),
             now,
@@ -152,8 +192,8 @@ impl PgSessions {
     async fn find_active(&self, id: SessionId) -> Result<Option<Session>, Unexpected> {
         let row = sqlx::query_as!(
             SessionRow,
-            "SELECT sessions.id, user_id, generation, rotated_at, expires_at, absolute_expires_at, ended_at,
-                 end_reason
+            "SELECT sessions.id, user_id, generation, seen_generation, rotated_at, expires_at,
+                 absolute_expires_at, ended_at, end_reason
              FROM sessions
              JOIN users ON users.id = user_id
              WHERE sessions.id = $1 AND disabled_at IS NULL",
@@ -197,6 +237,7 @@ struct SessionRow {
     id: Uuid,
     user_id: Uuid,
     generation: i32,
+    seen_generation: i32,
     rotated_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
     absolute_expires_at: DateTime<Utc>,
@@ -216,6 +257,7 @@ impl TryFrom<SessionRow> for Session {
             id: row.id.into(),
             user_id: row.user_id.into(),
             generation: row.generation.into(),
+            seen_generation: row.seen_generation.into(),
             rotated_at: row.rotated_at,
             expires_at: row.expires_at,
             absolute_expires_at: row.absolute_expires_at,

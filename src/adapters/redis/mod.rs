@@ -1,7 +1,7 @@
 //! Redis: an accelerator. Everything here may be slow, flushed or gone at any moment, and nothing is lost by it.
 
-mod blacklist;
 mod mail_queue;
+mod revocations;
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use bb8_redis::RedisConnectionManager;
 use bb8_redis::bb8::{Pool, RunError};
 use redis::{Client, RedisError};
 
-pub use blacklist::RedisBlacklist;
 pub use mail_queue::RedisMailQueue;
+pub use revocations::RedisRevocations;
 
 use crate::ports::Unexpected;
 

@@ -90,13 +90,21 @@ impl TestApp {
 
     /// A second instance on the same database, Redis and SMTP server, with the same clock.
     pub async fn sister(&self) -> Self {
+        self.sister_with(&[], Arc::clone(&self.clock)).await
+    }
+
+    /// A second instance with other settings or another clock.
+    pub async fn sister_with(&self, other: &[(&'static str, &str)], clock: Arc<TestClock>) -> Self {
+        let mut settings = self.settings.clone();
+        settings.retain(|(name, _)| other.iter().all(|(changed, _)| changed != name));
+        settings.extend(other.iter().map(|(name, text)| (*name, (*text).to_owned())));
         let mut sister = Self {
             url: String::new(),
-            clock: Arc::clone(&self.clock),
+            clock,
             redis: None,
             smtp: None,
             client: reqwest::Client::new(),
-            settings: self.settings.clone(),
+            settings,
             shutdown: None,
             task: None,
             _data: tempfile::tempdir().unwrap(),

@@ -7,13 +7,16 @@ mod mail;
 mod person;
 mod postgres;
 pub mod program;
+mod proxy;
 mod redis;
 mod smtp;
 
 pub use app::{Mode, TestApp};
+pub use clock::TestClock;
 pub use mail::eventually;
 pub use person::{Person, Tokens};
 pub use program::Program;
+pub use proxy::{Line, Proxy, Target};
 pub use redis::free_port;
 pub use smtp::{Mood, SmtpSink};
 
