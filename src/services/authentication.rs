@@ -82,13 +82,7 @@ impl Authentication {
         password: Password,
         device: &DeviceInfo,
     ) -> Result<LoginSuccess, LoginError> {
-        let found = self.users.find_credentials(email).await?;
-        let phc = found.as_ref().map(|credentials| credentials.password_hash.clone());
-        let matches = self.hasher.verify(password, phc).await?;
-        let user = match found {
-            Some(credentials) if matches && !credentials.disabled => credentials.user,
-            _ => return Err(LoginError::InvalidCredentials),
-        };
+        let user = check_credentials(&*self.users, &*self.hasher, email, password).await?;
         let now = self.clock.now();
         let session = Session::start(user.id, self.lifetimes, now);
         // Stored before it is signed: no token is about whose session could be lost.
@@ -153,3 +147,22 @@ impl Authentication {
         self.tokens.read_expired_access(text).ok().map(|token| token.session_id)
     }
 }
+
+/// The account that address and password belong to. Each refusal costs one verification, also where there is no account.
+async fn check_credentials(
+    users: &dyn Users,
+    hasher: &dyn PasswordHasher,
+    email: &EmailAddress,
+    password: Password,
+) -> Result<User, LoginError> {
+    let found = users.find_credentials(email).await?;
+    let phc = found.as_ref().map(|credentials| credentials.password_hash.clone());
+    let matches = hasher.verify(password, phc).await?;
+    match found {
+        Some(credentials) if matches && !credentials.disabled => Ok(credentials.user),
+        _ => Err(LoginError::InvalidCredentials),
+    }
+}
+
+#[cfg(test)]
+mod tests;

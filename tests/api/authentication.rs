@@ -251,3 +251,25 @@ async fn a_logout_on_one_instance_is_known_to_the_other() {
     let ttl: i64 = app.redis.as_ref().unwrap().command(&format!("TTL {}", keys[0])).await;
     assert!((900..=960).contains(&ttl), "{ttl}");
 }
+
+/// FAULTS.md F28: whichever comes first at the row, nothing lives after a logout that was answered.
+#[tokio::test]
+async fn no_refresh_outruns_a_logout() {
+    let Some(app) = TestApp::on_servers().await else { return };
+    let sister = app.sister().await;
+    let ada = app.registered("Ada").await;
+    for round in 0..200 {
+        let tokens = ada.login(&app).await;
+        let instances = if round % 2 == 0 { [&app, &sister] } else { [&sister, &app] };
+        let (answer, ended) = tokio::join!(tokens.try_refresh(instances[0]), tokens.logout(instances[1]));
+        assert_eq!(ended, 1);
+        let refresh = &answer["data"]["refresh"];
+        if refresh["__typename"] == "RefreshSuccess" {
+            let successor = Tokens::read(&refresh["tokens"]);
+            assert_eq!(successor.refusal(instances[0]).await, "REFRESH_TOKEN_INVALID");
+            assert_eq!(successor.me(instances[1]).await, None);
+        } else {
+            assert_eq!(refresh["code"], "REFRESH_TOKEN_INVALID", "{answer}");
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! What must survive (FAULTS.md F1, F2, F4, F9, F18): Redis and Postgres killed, flushed and hung.
 
-use crate::support::{TestApp, eventually};
+use std::sync::Arc;
+
+use crate::support::{Line, Proxy, Target, TestApp, eventually};
 
 #[tokio::test]
 async fn without_redis_everything_works_and_mail_arrives() {
@@ -80,4 +82,52 @@ async fn without_postgres_the_answer_is_unavailable_and_never_unauthenticated() 
     allow(true).await;
     eventually("it is ready again", async || (ready().await == 204).then_some(())).await;
     assert_eq!(tokens.refresh(&app).await.me(&app).await, Some(ada.email));
+}
+
+/// FAULTS.md F8: the statement is committed, and nobody hears of it. The program reaches Postgres over a line that freezes
+/// once what was sent has gone out.
+#[tokio::test]
+async fn a_refresh_whose_commit_was_not_heard_is_answered_by_its_repetition() {
+    let Some(app) = TestApp::on_servers().await else { return };
+    let url = app.setting("DATABASE_URL").to_owned();
+    let (folder, database) = url.strip_prefix("postgres://authql@").unwrap().rsplit_once('/').unwrap();
+    let socket = folder.split(':').next().unwrap().replace("%2F", "/") + "/.s.PGSQL.5432";
+    let line = Proxy::to(Target::Socket(socket.into())).await;
+    let through = format!("postgres://authql@127.0.0.1:{}/{database}", line.port);
+    let sister = app.sister_with(&[("DATABASE_URL", &through)], Arc::clone(&app.clock)).await;
+    let tokens = app.registered("Ada").await.login(&app).await.refresh(&sister).await;
+
+    // A lock keeps the statement from its end until the line is frozen; then it commits unheard.
+    let mut holder = app.database().await;
+    sqlx::raw_sql("BEGIN; SELECT FROM sessions FOR UPDATE").execute(&mut holder).await.unwrap();
+    let waits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = $1";
+    let freeze = async {
+        let mut observer = app.database().await;
+        eventually("the refresh waits for the lock", async || {
+            let waiting: bool =
+                sqlx::query_scalar(waits).bind(database).fetch_one(&mut observer).await.unwrap();
+            waiting.then_some(())
+        })
+        .await;
+        line.set(Line::Frozen);
+        sqlx::raw_sql("COMMIT").execute(&mut holder).await.unwrap();
+        eventually("it is committed", async || {
+            let generation: i32 =
+                sqlx::query_scalar("SELECT generation FROM sessions").fetch_one(&mut observer).await.unwrap();
+            (generation == 3).then_some(())
+        })
+        .await;
+        line.set(Line::Cut);
+    };
+    let (unheard, ()) = tokio::join!(tokens.try_refresh(&sister), freeze);
+    assert_eq!(unheard["errors"][0]["extensions"]["code"], "SERVICE_UNAVAILABLE", "{unheard}");
+    let successor = tokens.refresh(&app).await;
+    line.set(Line::Open);
+    let again = eventually("the line works again", async || {
+        let answer = tokens.try_refresh(&sister).await;
+        answer["data"]["refresh"]["tokens"]["refreshToken"].as_str().map(str::to_owned)
+    })
+    .await;
+    assert_eq!(again, successor.refresh);
+    successor.refresh(&sister).await;
 }

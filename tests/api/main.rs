@@ -11,7 +11,9 @@ mod edge;
 
 mod faults;
 mod mailing;
+mod model;
 mod program;
 mod registration;
 mod revocation;
+mod storm;
 mod transport;

@@ -1,5 +1,6 @@
 //! A TCP line between authql and a server that a test can freeze and cut.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -22,7 +23,7 @@ pub enum Line {
 #[derive(Debug, Clone)]
 pub enum Target {
     Port(u16),
-    Socket(std::path::PathBuf),
+    Socket(PathBuf),
 }
 
 /// A listener that forwards to its target.
