@@ -2,10 +2,12 @@
 //! data folder, reached over a Unix socket that nobody else can open.
 
 mod binaries;
+mod error;
 mod owner;
 mod postmaster;
 
 use std::fs::{self, File, Permissions};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,10 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+pub use self::error::EmbeddedError;
+
 use self::binaries::Binaries;
+use self::error::files;
 use self::owner::Owner;
 use self::postmaster::Postmaster;
 
@@ -39,62 +44,6 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(10);
 /// How often the server is looked after.
 const WATCH: Duration = Duration::from_millis(250);
-
-/// Why there is no private PostgreSQL, as a sentence for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum EmbeddedError {
-    /// No server binaries.
-    #[error(
-        "no PostgreSQL server (14 or newer) is installed here: install it with `{0}`, or set DATABASE_URL to a running one"
-    )]
-    NotInstalled(&'static str),
-    /// The cluster belongs to another major version.
-    #[error(
-        "{folder} was made by PostgreSQL {major}, which is no longer installed: install that version, or set AUTHQL_DATA_DIR to a new folder"
-    )]
-    OtherVersion {
-        /// The cluster.
-        folder: PathBuf,
-        /// Its major version.
-        major: u32,
-    },
-    /// Running as root, and the user that the server runs as cannot enter the folder.
-    #[error(
-        "PostgreSQL does not run as root, and the user {user} cannot enter {folder}: set AUTHQL_DATA_DIR to a folder such as /var/lib/authql, or run authql as another user"
-    )]
-    Unreachable {
-        /// Whom the server would run as.
-        user: String,
-        /// The first folder that is closed to it.
-        folder: PathBuf,
-    },
-    /// Running as root, with no user to run the server as.
-    #[error(
-        "PostgreSQL does not run as root, and there is neither a user postgres nor nobody: run authql as another user"
-    )]
-    NoUser,
-    /// A file operation failed.
-    #[error("{what} {path}: {source}")]
-    Files {
-        /// What was to be done, such as `cannot create`.
-        what: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// Why it failed.
-        source: std::io::Error,
-    },
-    /// `initdb` failed.
-    #[error("PostgreSQL could not make its files: {0}")]
-    Initdb(String),
-    /// The server did not come up.
-    #[error("PostgreSQL did not start; the end of {log} says why: {last}")]
-    NotStarted {
-        /// Its log.
-        log: PathBuf,
-        /// The last line of it.
-        last: String,
-    },
-}
 
 /// A running private PostgreSQL. It is looked after: when it dies, it is started again.
 pub struct PrivatePostgres {
@@ -335,11 +284,10 @@ async fn shut_down(mut server: Server) {
 
 /// Makes a folder that only its owner can enter.
 fn make_private_folder(folder: &Path) -> Result<(), EmbeddedError> {
+    // The folder for temporary files is everybody's: somebody may have put a link of that name there first.
+    if folder.is_symlink() {
+        return Err(files("will not follow", folder)(io::Error::other("it is a symbolic link")));
+    }
     fs::create_dir_all(folder).map_err(files("cannot make", folder))?;
     fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(files("cannot protect", folder))
-}
-
-fn files(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> EmbeddedError {
-    let path = path.to_owned();
-    move |source| EmbeddedError::Files { what, path, source }
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use tokio::process::Command;
 
-use super::{EmbeddedError, files, make_private_folder};
+use super::error::files;
+use super::{EmbeddedError, make_private_folder};
 
 /// The user of the server: ourselves, or somebody else when we are root.
 pub(super) enum Owner {
