@@ -125,13 +125,15 @@ pub trait Sessions: Send + Sync + 'static {
     /// Stores a new session. [`Unexpected`] unless it is durable.
     async fn start(&self, session: &Session, device: &DeviceInfo) -> Result<(), Unexpected>;
 
-    /// Presents a refresh token, as [`Session::judge`] says.
+    /// Presents a refresh token, as [`Session::judge`] says. Where it rotates, what `device` tells is stored in place of
+    /// what an earlier request told; what it does not tell stays.
     ///
     /// MUST be settled by one atomic statement a step: of any number of parallel calls with one generation, on any number
     /// of instances, exactly one rotates. On reuse, the end of the session and the mail to its owner are one transaction.
     async fn rotate(
         &self,
         presented: RefreshToken,
+        device: &DeviceInfo,
         policy: RotationPolicy,
         now: DateTime<Utc>,
     ) -> Result<Rotation, Unexpected>;

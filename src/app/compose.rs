@@ -86,7 +86,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     });
     let rules = InputRules { passwords: config.passwords.policy };
     let schema = graphql::schema(services.clone(), rules, config.explore.introspection);
-    let router = http::router(schema, services, config.explore.graphiql);
+    let router = http::router(schema, services, config.http.trusted_proxies, config.explore.graphiql);
     Ok(Composition { router, mailing, database, embedded, data: data.open.into_inner() })
 }
 

@@ -11,10 +11,11 @@ use secrecy::SecretString;
 use super::parse::{self, ConfigError};
 
 /// Every setting there is, apart from [`SECRETS`].
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "AUTHQL_LISTEN",
     "AUTHQL_DATA_DIR",
     "AUTHQL_PUBLIC_URL",
+    "AUTHQL_TRUSTED_PROXIES",
     "AUTHQL_ACCESS_TTL",
     "AUTHQL_REFRESH_TTL",
     "AUTHQL_SESSION_MAX_AGE",

@@ -4,9 +4,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{SessionId, UserId};
 
-/// The longest user agent that is kept, in characters.
-const MAX_USER_AGENT: usize = 300;
-
 /// A session as its row says.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -57,12 +54,6 @@ pub struct RotationPolicy {
     pub replay_window: TimeDelta,
     /// How long a refreshed session lives without a further refresh.
     pub idle: TimeDelta,
-}
-
-/// What the session's owner recognises it by.
-#[derive(Debug, Clone, Default)]
-pub struct DeviceInfo {
-    user_agent: Option<String>,
 }
 
 /// What presenting a refresh token to a session means.
@@ -157,21 +148,6 @@ impl SessionEnd {
     }
 }
 
-impl DeviceInfo {
-    /// Keeps the first 300 printable characters of a `User-Agent` header.
-    #[must_use]
-    pub fn from_user_agent(header: &str) -> Self {
-        let kept: String = header.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
-        Self { user_agent: (!kept.is_empty()).then_some(kept) }
-    }
-
-    /// The user agent, where there was one.
-    #[must_use]
-    pub fn user_agent(&self) -> Option<&str> {
-        self.user_agent.as_deref()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,13 +218,5 @@ mod tests {
         };
         let session = Session::start(UserId::generate(now), lifetimes, now);
         assert_eq!(session.expires_at, now + TimeDelta::days(7));
-    }
-
-    #[test]
-    fn a_user_agent_is_kept_printable_and_short() {
-        let device = DeviceInfo::from_user_agent(&format!("Mozilla\r\n{}", "x".repeat(1000)));
-        assert_eq!(device.user_agent().unwrap().len(), 300);
-        assert!(device.user_agent().unwrap().starts_with("Mozillax"));
-        assert_eq!(DeviceInfo::from_user_agent("\t").user_agent(), None);
     }
 }

@@ -104,10 +104,10 @@ impl Authentication {
     /// # Errors
     /// See [`RefreshError`].
     #[instrument(name = "service.refresh", skip_all)]
-    pub async fn refresh(&self, refresh_token: &str) -> Result<TokenPair, RefreshError> {
+    pub async fn refresh(&self, refresh_token: &str, device: &DeviceInfo) -> Result<TokenPair, RefreshError> {
         let presented = self.tokens.read_refresh(refresh_token).map_err(|_| RefreshError::Invalid)?;
         let now = self.clock.now();
-        match self.sessions.rotate(presented, self.rotation, now).await? {
+        match self.sessions.rotate(presented, device, self.rotation, now).await? {
             Rotation::Rotated(session) | Rotation::Replayed(session) => {
                 Ok(self.tokens.issue(&session, now)?)
             }

@@ -123,7 +123,7 @@ impl AuthenticationMutation {
         #[graphql(desc = "The refresh token, unless it travels in the cookie.")] input: RefreshInput,
     ) -> Result<RefreshResult> {
         let refresh_token = input.refresh_token.unwrap_or_default();
-        match services(ctx).authentication.refresh(&refresh_token).await {
+        match services(ctx).authentication.refresh(&refresh_token, &request(ctx).device).await {
             Ok(tokens) => Ok(RefreshResult::RefreshSuccess(RefreshSuccess { tokens: tokens.into() })),
             Err(error @ RefreshError::Invalid) => {
                 Ok(RefreshResult::AuthFailure(AuthFailure::new(AuthErrorCode::RefreshTokenInvalid, &error)))
