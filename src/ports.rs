@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{
-    AccessToken, DeviceInfo, EmailAddress, Locale, Mail, MailId, Password, PersonName, RefreshToken,
-    RotationPolicy, Session, SessionEnd, SessionId, TokenPair, User, UserId,
+    AccessToken, DeviceInfo, EmailAddress, ListedSession, Locale, Mail, MailId, Password, PersonName,
+    RefreshToken, RotationPolicy, Session, SessionEnd, SessionId, SessionPage, TokenPair, User, UserId,
 };
 
 /// A failure that no client can act on other than by trying again. Its cause is for the log alone.
@@ -156,6 +156,22 @@ pub trait Sessions: Send + Sync + 'static {
 
     /// Whether the session is live and its account active.
     async fn is_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Unexpected>;
+
+    /// A page of the live sessions of an account, MUST be newest first from whichever end it is counted.
+    async fn list(
+        &self,
+        owner: UserId,
+        page: SessionPage,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ListedSession>, Unexpected>;
+
+    /// The session, if it is live and belongs to this account.
+    async fn find(
+        &self,
+        owner: UserId,
+        id: SessionId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ListedSession>, Unexpected>;
 }
 
 /// The blacklist: sessions that ended while access tokens of theirs may still be about.

@@ -21,7 +21,7 @@ use crate::graphql::{self, InputRules};
 use crate::http;
 use crate::ports::{Blacklist, Clock, MailQueue, Mailbox, Mailer};
 use crate::services::{
-    Access, Accounts, Authentication, Health, MailboxPage, Mailing, Registration, Services,
+    Access, Accounts, Authentication, Health, MailboxPage, Mailing, OwnSessions, Registration, Services,
 };
 
 /// What was put together.
@@ -72,8 +72,9 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
             rotation: config.sessions.rotation,
             blacklist_ttl: config.sessions.blacklist_ttl(),
         },
-        access: Access { clock: clock.clone(), tokens, blacklist, sessions },
+        access: Access { clock: clock.clone(), tokens, blacklist, sessions: sessions.clone() },
         accounts: Accounts { users },
+        sessions: OwnSessions { clock: clock.clone(), sessions },
         health: Health(Arc::new(database.clone())),
         mailbox: mailbox.map(MailboxPage),
     });

@@ -32,6 +32,8 @@ pub struct Generation(i32);
 pub enum SessionEnd {
     /// Its owner logged out.
     Logout,
+    /// Its owner ended it from the list of their sessions.
+    Revoked,
     /// A refresh token came back after its successor had been used (RFC 9700 4.14.2).
     Reuse,
 }
@@ -137,6 +139,7 @@ impl SessionEnd {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
+            Self::Revoked => "revoked",
             Self::Reuse => "reuse",
         }
     }
@@ -144,7 +147,7 @@ impl SessionEnd {
     /// The reason of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Logout, Self::Reuse].into_iter().find(|reason| reason.as_str() == name)
+        [Self::Logout, Self::Revoked, Self::Reuse].into_iter().find(|reason| reason.as_str() == name)
     }
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use tracing::instrument;
 
 use crate::domain::{
-    DeviceInfo, EmailAddress, Lifetimes, Password, RotationPolicy, Session, SessionEnd, SessionId, TokenPair,
-    User,
+    DeviceInfo, EmailAddress, Lifetimes, ListedSession, Password, RotationPolicy, Session, SessionEnd,
+    SessionId, TokenPair, User, Viewer,
 };
 use crate::ports::{
     Blacklist, Clock, MailQueue, PasswordHasher, Rotation, Sessions, Tokens, Unexpected, Users,
 };
 
-/// The use cases `login`, `refresh` and `logout`.
+/// The use cases `login`, `refresh`, `logout` and `revokeSession`.
 pub struct Authentication {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hasher: Arc<dyn PasswordHasher>,
@@ -31,6 +31,8 @@ pub struct Authentication {
 pub struct LoginSuccess {
     /// Whose it is.
     pub user: User,
+    /// Which one it is.
+    pub session_id: SessionId,
     /// Its tokens.
     pub tokens: TokenPair,
 }
@@ -55,6 +57,17 @@ pub enum RefreshError {
     /// It had been used before; its session has just been ended.
     #[error("the refresh token had been used before, so its session was ended")]
     Reused,
+    /// Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
+/// Why a session was not ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EndSessionError {
+    /// There is no such session, it has ended, or it is somebody else's.
+    #[error("there is no such session")]
+    NotFound,
     /// Not for clients.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -96,7 +109,7 @@ impl Authentication {
         self.sessions.start(&session, device).await?;
         let tokens = self.tokens.issue(&session, now)?;
         tracing::info!(user.id = %user.id, session.id = %session.id, "signed in");
-        Ok(LoginSuccess { user, tokens })
+        Ok(LoginSuccess { user, session_id: session.id, tokens })
     }
 
     /// Swaps a refresh token for the next pair. A repeat within the replay window gets the same refresh token again.
@@ -143,6 +156,24 @@ impl Authentication {
             self.announce(&ended).await;
         }
         Ok(ended.len())
+    }
+
+    /// Ends one of the viewer's sessions, which may be the one that asks.
+    ///
+    /// # Errors
+    /// See [`EndSessionError`].
+    #[instrument(name = "service.end_session", skip_all)]
+    pub async fn end_session(&self, viewer: Viewer, id: SessionId) -> Result<ListedSession, EndSessionError> {
+        let now = self.clock.now();
+        // Whose it is never changes, so it may be asked for before.
+        let session = self.sessions.find(viewer.user_id, id, now).await?.ok_or(EndSessionError::NotFound)?;
+        let ended = self.sessions.end(id, SessionEnd::Revoked, now).await?;
+        if ended.is_empty() {
+            return Err(EndSessionError::NotFound);
+        }
+        tracing::info!(user.id = %viewer.user_id, session.id = %id, "a session was ended by its owner");
+        self.announce(&ended).await;
+        Ok(session)
     }
 
     fn session_of(&self, request: &LogoutRequest<'_>) -> Option<SessionId> {

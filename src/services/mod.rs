@@ -6,14 +6,18 @@ mod account;
 mod authentication;
 mod mailing;
 mod registration;
+mod sessions;
 
 use std::sync::Arc;
 
 pub use access::{Access, AccessError};
 pub use account::Accounts;
-pub use authentication::{Authentication, LoginError, LoginSuccess, LogoutRequest, RefreshError};
+pub use authentication::{
+    Authentication, EndSessionError, LoginError, LoginSuccess, LogoutRequest, RefreshError,
+};
 pub use mailing::{Delivery, Mailing};
 pub use registration::{NewAccount, Registration};
+pub use sessions::{OwnSessions, SessionsSeen};
 
 use crate::ports::{Mailbox, Readiness, StoredMail};
 
@@ -29,6 +33,8 @@ pub struct Services {
     pub access: Access,
     /// What an account shows of its owner.
     pub accounts: Accounts,
+    /// What people see of their sessions.
+    pub sessions: OwnSessions,
     /// Whether authql can do its work.
     pub health: Health,
     /// The mailbox of the zero-configuration mode; `None` where mails are really sent.

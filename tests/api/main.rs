@@ -13,4 +13,5 @@ mod faults;
 mod mailing;
 mod program;
 mod registration;
+mod sessions;
 mod transport;

@@ -1,5 +1,7 @@
 //! Sessions in Postgres. Every race about a session ends at its row.
 
+mod list;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -7,7 +9,8 @@ use uuid::Uuid;
 
 use super::{corrupt, unexpected};
 use crate::domain::{
-    DeviceInfo, MailId, MailKind, RefreshToken, RotationPolicy, Session, SessionEnd, SessionId, Verdict,
+    DeviceInfo, ListedSession, MailId, MailKind, RefreshToken, RotationPolicy, Session, SessionEnd,
+    SessionId, SessionPage, UserId, Verdict,
 };
 use crate::ports::{Rotation, Sessions, Unexpected};
 
@@ -117,6 +120,24 @@ impl Sessions for PgSessions {
 
     async fn is_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Unexpected> {
         Ok(self.find_active(id).await?.is_some_and(|session| session.is_live(now)))
+    }
+
+    async fn list(
+        &self,
+        owner: UserId,
+        page: SessionPage,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ListedSession>, Unexpected> {
+        self.page(owner, page, now).await
+    }
+
+    async fn find(
+        &self,
+        owner: UserId,
+        id: SessionId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ListedSession>, Unexpected> {
+        self.find_own(owner, id, now).await
     }
 }
 

@@ -104,7 +104,7 @@ impl AuthenticationMutation {
         let device = &request(ctx).device;
         match services(ctx).authentication.login(&email, password, device).await {
             Ok(login) => Ok(LoginResult::LoginSuccess(LoginSuccess {
-                user: User(login.user),
+                user: User::new(login.user, login.session_id),
                 tokens: login.tokens.into(),
             })),
             Err(error @ LoginError::InvalidCredentials) => {

@@ -12,7 +12,7 @@ mod smtp;
 
 pub use app::{Mode, TestApp};
 pub use mail::eventually;
-pub use person::{Person, Tokens};
+pub use person::{LOGIN, Person, REFRESH, Tokens};
 pub use program::Program;
 pub use redis::free_port;
 pub use smtp::{Mood, SmtpSink};
