@@ -25,6 +25,7 @@ impl PgSessions {
         }
     }
 
+    /// Infinities stand for cursors that are not given, so that the index is entered at the page and not at the list's end.
     async fn newest(
         &self,
         owner: UserId,
@@ -38,16 +39,16 @@ impl PgSessions {
              WHERE user_id = $1
                  AND ended_at IS NULL
                  AND expires_at > $2
-                 AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
-                 AND ($5::timestamptz IS NULL OR (created_at, id) > ($5, $6::uuid))
+                 AND (created_at, id) < (COALESCE($3, 'infinity'::timestamptz), $4::uuid)
+                 AND (created_at, id) > (COALESCE($5, '-infinity'::timestamptz), $6::uuid)
              ORDER BY created_at DESC, id DESC
              LIMIT $7",
             Uuid::from(owner),
             now,
             page.after.map(|place| place.created_at),
-            page.after.map(|place| Uuid::from(place.id)),
+            page.after.map(|place| Uuid::from(place.id)).unwrap_or_default(),
             page.before.map(|place| place.created_at),
-            page.before.map(|place| Uuid::from(place.id)),
+            page.before.map(|place| Uuid::from(place.id)).unwrap_or_default(),
             i64::from(page.size),
         )
         .fetch_all(&self.0)
@@ -70,16 +71,16 @@ impl PgSessions {
              WHERE user_id = $1
                  AND ended_at IS NULL
                  AND expires_at > $2
-                 AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
-                 AND ($5::timestamptz IS NULL OR (created_at, id) > ($5, $6::uuid))
+                 AND (created_at, id) < (COALESCE($3, 'infinity'::timestamptz), $4::uuid)
+                 AND (created_at, id) > (COALESCE($5, '-infinity'::timestamptz), $6::uuid)
              ORDER BY created_at, id
              LIMIT $7",
             Uuid::from(owner),
             now,
             page.after.map(|place| place.created_at),
-            page.after.map(|place| Uuid::from(place.id)),
+            page.after.map(|place| Uuid::from(place.id)).unwrap_or_default(),
             page.before.map(|place| place.created_at),
-            page.before.map(|place| Uuid::from(place.id)),
+            page.before.map(|place| Uuid::from(place.id)).unwrap_or_default(),
             i64::from(page.size),
         )
         .fetch_all(&self.0)
