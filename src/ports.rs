@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{
-    AccessToken, DeviceInfo, EmailAddress, Generation, Locale, Mail, MailId, Password, PersonName,
-    RefreshToken, RotationPolicy, Session, SessionEnd, SessionId, TokenPair, User, UserId,
+    AccessToken, DeviceInfo, EmailAddress, Generation, ListedSession, Locale, Mail, MailId, Password,
+    PersonName, RefreshToken, RotationPolicy, Session, SessionEnd, SessionId, SessionPage, TokenPair, User,
+    UserId,
 };
 
 /// A failure that no client can act on other than by trying again. Its cause is for the log alone.
@@ -127,13 +128,15 @@ pub trait Sessions: Send + Sync + 'static {
     /// Stores a new session. [`Unexpected`] unless it is durable.
     async fn start(&self, session: &Session, device: &DeviceInfo) -> Result<(), Unexpected>;
 
-    /// Presents a refresh token, as [`Session::judge`] says.
+    /// Presents a refresh token, as [`Session::judge`] says. Where it rotates, what `device` tells is stored in place of
+    /// what an earlier request told; what it does not tell stays.
     ///
     /// MUST be settled by one atomic statement a step: of any number of parallel calls with one generation, on any number
     /// of instances, exactly one rotates. On reuse, the end of the session and the mail to its owner are one transaction.
     async fn rotate(
         &self,
         presented: RefreshToken,
+        device: &DeviceInfo,
         policy: RotationPolicy,
         now: DateTime<Utc>,
     ) -> Result<Rotation, Unexpected>;
@@ -164,6 +167,26 @@ pub trait Sessions: Send + Sync + 'static {
     /// be about. MUST contain each end that was committed before the call, and MAY repeat some.
     async fn ended_since(&self, cursor: Option<EndCursor>)
     -> Result<(Vec<SessionId>, EndCursor), Unexpected>;
+}
+
+/// Sessions as their owners see them.
+#[async_trait]
+pub trait SessionDirectory: Send + Sync + 'static {
+    /// A page of the live sessions of an account, MUST be newest first from whichever end it is counted.
+    async fn list(
+        &self,
+        owner: UserId,
+        page: SessionPage,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ListedSession>, Unexpected>;
+
+    /// The session, if it is live and belongs to this account.
+    async fn find(
+        &self,
+        owner: UserId,
+        id: SessionId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ListedSession>, Unexpected>;
 }
 
 /// Up to where ends have been read, by the clock of the database.

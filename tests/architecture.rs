@@ -18,7 +18,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
 ];
 
 /// Where each library may be named, and nowhere else.
-const LIBRARIES: [(&str, &[&str]); 12] = [
+const LIBRARIES: [(&str, &[&str]); 13] = [
     ("async_graphql", &["graphql", "http/graphql.rs"]),
     ("garde", &["graphql"]),
     ("async_graphql_axum", &["http"]),
@@ -30,6 +30,7 @@ const LIBRARIES: [(&str, &[&str]); 12] = [
     ("lettre", &["adapters/smtp"]),
     ("argon2", &["adapters/argon2.rs"]),
     ("jsonwebtoken", &["adapters/jwt.rs"]),
+    ("ipnet", &["domain/network.rs"]),
     ("minijinja", &["adapters/templates"]),
 ];
 

@@ -21,7 +21,8 @@ use crate::graphql::{self, InputRules};
 use crate::http;
 use crate::ports::{Clock, MailQueue, Mailbox, Mailer, Revocations};
 use crate::services::{
-    Access, Accounts, Authentication, Health, MailboxPage, Mailing, Mirror, Registration, Services, Sightings,
+    Access, Accounts, Authentication, Health, MailboxPage, Mailing, Mirror, OwnSessions, Registration,
+    Services, Sightings,
 };
 
 /// What was put together.
@@ -82,10 +83,16 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
             clock: clock.clone(),
             tokens,
             mirror: mirror.clone(),
-            sessions,
+            sessions: sessions.clone(),
             sightings: sightings.clone(),
         },
         accounts: Accounts { users },
+        sessions: OwnSessions {
+            clock: clock.clone(),
+            sessions,
+            directory: Arc::new(database.session_directory()),
+            mirror: mirror.clone(),
+        },
         health: Health(Arc::new(database.clone())),
         mailbox: mailbox.map(MailboxPage),
     });
@@ -98,7 +105,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     });
     let rules = InputRules { passwords: config.passwords.policy };
     let schema = graphql::schema(services.clone(), rules, config.explore.introspection);
-    let router = http::router(schema, services, config.explore.graphiql);
+    let router = http::router(schema, services, config.http.trusted_proxies, config.explore.graphiql);
     Ok(Composition { router, mailing, mirror, sightings, database, embedded, data: data.open.into_inner() })
 }
 

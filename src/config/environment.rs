@@ -11,10 +11,11 @@ use secrecy::SecretString;
 use super::parse::{self, ConfigError};
 
 /// Every setting there is, apart from [`SECRETS`].
-const NAMES: [&str; 18] = [
+const NAMES: &[&str] = &[
     "AUTHQL_LISTEN",
     "AUTHQL_DATA_DIR",
     "AUTHQL_PUBLIC_URL",
+    "AUTHQL_TRUSTED_PROXIES",
     "AUTHQL_ACCESS_TTL",
     "AUTHQL_REFRESH_TTL",
     "AUTHQL_SESSION_MAX_AGE",
@@ -119,7 +120,7 @@ impl Environment {
 
     /// A slip in a name would silently leave a default in force.
     pub(super) fn refuse_unknown_names(&self) -> Result<(), ConfigError> {
-        let known = || NAMES.into_iter().chain(SECRETS);
+        let known = || NAMES.iter().copied().chain(SECRETS);
         let is_known = |name: &str| {
             known().any(|known| name == known)
                 || SECRETS.iter().any(|secret| name.strip_suffix("_FILE") == Some(secret))

@@ -13,7 +13,9 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::domain::{Lifetimes, PasswordPolicy, RetryPolicy, RotationPolicy};
+use crate::domain::{
+    Lifetimes, PasswordPolicy, RetryPolicy, RotationPolicy, TrustedProxies, TrustedProxiesError,
+};
 
 pub use environment::Environment;
 pub use parse::ConfigError;
@@ -48,6 +50,8 @@ pub struct HttpConfig {
     pub is_port_fixed: bool,
     /// The address that clients use, without a slash at its end; the issuer of tokens. Read from `AUTHQL_PUBLIC_URL`.
     pub public_url: String,
+    /// Whose `X-Forwarded-For` counts. Read from `AUTHQL_TRUSTED_PROXIES`.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// Where data is kept.
@@ -177,7 +181,22 @@ fn http(environment: &Environment) -> Result<HttpConfig, ConfigError> {
     })?;
     let public_url =
         environment.get("AUTHQL_PUBLIC_URL")?.map_or_else(|| Ok(format!("http://{listen}")), public_url)?;
-    Ok(HttpConfig { listen, is_port_fixed: given.is_some(), public_url })
+    let trusted_proxies = trusted_proxies(environment.get("AUTHQL_TRUSTED_PROXIES")?.unwrap_or_default())?;
+    Ok(HttpConfig { listen, is_port_fixed: given.is_some(), public_url, trusted_proxies })
+}
+
+fn trusted_proxies(text: &str) -> Result<TrustedProxies, ConfigError> {
+    TrustedProxies::parse(text).map_err(|error| {
+        let advice = match &error {
+            TrustedProxiesError::Malformed(part) => {
+                format!("has `{part}`, which is no network: write networks with commas between them, such as 127.0.0.1/32,10.0.0.0/8")
+            }
+            TrustedProxiesError::Everybody(part) => {
+                format!("has `{part}`, so that every client could choose its address: name the networks of your own proxies only")
+            }
+        };
+        ConfigError::new("AUTHQL_TRUSTED_PROXIES", advice)
+    })
 }
 
 fn public_url(text: &str) -> Result<String, ConfigError> {

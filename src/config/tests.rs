@@ -70,6 +70,8 @@ fn each_wrong_text_is_refused_by_name() {
         ("AUTHQL_HASH_MEMORY", "1024", "is no number from 7168"),
         ("AUTHQL_GRAPHIQL", "true", "is neither `on` nor `off`"),
         ("AUTHQL_LISTEN", "8080", "is not an address with a port"),
+        ("AUTHQL_TRUSTED_PROXIES", "10.0.0.0/8,nginx", "has `nginx`, which is no network"),
+        ("AUTHQL_TRUSTED_PROXIES", "0.0.0.0/0", "every client could choose its address"),
         ("AUTHQL_PUBLIC_URL", "auth.example.com", "is not a web address"),
         ("AUTHQL_PUBLIC_URL", "http://auth.example.com", "make it https://"),
         ("AUTHQL_PUBLIC_URL", "https://auth.example.com/?a=b", "has more than an address"),

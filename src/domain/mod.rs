@@ -1,17 +1,23 @@
 //! Values and rules of authentication. No I/O, no async, no framework, no clock: what is needed is given.
 
 mod account;
+mod device;
 mod email;
 mod id;
+mod listing;
 mod mail;
+mod network;
 mod password;
 mod session;
 mod token;
 
 pub use account::{Locale, LocaleError, PersonName, PersonNameError, User};
+pub use device::DeviceInfo;
 pub use email::{EmailAddress, EmailAddressError};
 pub use id::{MailId, SessionId, UserId};
+pub use listing::{ListedSession, PageEnd, SessionPage, SessionPlace};
 pub use mail::{Mail, MailKind, RetryPolicy};
+pub use network::{TrustedProxies, TrustedProxiesError};
 pub use password::{Password, PasswordError, PasswordPolicy, Weakness};
-pub use session::{DeviceInfo, Generation, Lifetimes, RotationPolicy, Session, SessionEnd, Verdict};
+pub use session::{Generation, Lifetimes, RotationPolicy, Session, SessionEnd, Verdict};
 pub use token::{AccessToken, IssuedToken, RefreshToken, TokenPair, Viewer};

@@ -4,9 +4,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{SessionId, UserId};
 
-/// The longest user agent that is kept, in characters.
-const MAX_USER_AGENT: usize = 300;
-
 /// A session as its row says.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -37,6 +34,8 @@ pub struct Generation(i32);
 pub enum SessionEnd {
     /// Its owner logged out.
     Logout,
+    /// Its owner ended it from the list of their sessions.
+    Revoked,
     /// A refresh token came back after its successor had been used (RFC 9700 4.14.2).
     Reuse,
 }
@@ -61,12 +60,6 @@ pub struct RotationPolicy {
     pub lost_answer: TimeDelta,
     /// How long a refreshed session lives without a further refresh.
     pub idle: TimeDelta,
-}
-
-/// What the session's owner recognises it by.
-#[derive(Debug, Clone, Default)]
-pub struct DeviceInfo {
-    user_agent: Option<String>,
 }
 
 /// What presenting a refresh token to a session means.
@@ -156,6 +149,7 @@ impl SessionEnd {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
+            Self::Revoked => "revoked",
             Self::Reuse => "reuse",
         }
     }
@@ -163,22 +157,7 @@ impl SessionEnd {
     /// The reason of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Logout, Self::Reuse].into_iter().find(|reason| reason.as_str() == name)
-    }
-}
-
-impl DeviceInfo {
-    /// Keeps the first 300 printable characters of a `User-Agent` header.
-    #[must_use]
-    pub fn from_user_agent(header: &str) -> Self {
-        let kept: String = header.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
-        Self { user_agent: (!kept.is_empty()).then_some(kept) }
-    }
-
-    /// The user agent, where there was one.
-    #[must_use]
-    pub fn user_agent(&self) -> Option<&str> {
-        self.user_agent.as_deref()
+        [Self::Logout, Self::Revoked, Self::Reuse].into_iter().find(|reason| reason.as_str() == name)
     }
 }
 
@@ -267,13 +246,5 @@ mod tests {
         };
         let session = Session::start(UserId::generate(now), lifetimes, now);
         assert_eq!(session.expires_at, now + TimeDelta::days(7));
-    }
-
-    #[test]
-    fn a_user_agent_is_kept_printable_and_short() {
-        let device = DeviceInfo::from_user_agent(&format!("Mozilla\r\n{}", "x".repeat(1000)));
-        assert_eq!(device.user_agent().unwrap().len(), 300);
-        assert!(device.user_agent().unwrap().starts_with("Mozillax"));
-        assert_eq!(DeviceInfo::from_user_agent("\t").user_agent(), None);
     }
 }

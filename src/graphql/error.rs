@@ -13,6 +13,11 @@ pub(super) fn unauthenticated(reason: &'static str, error: &AccessError) -> Erro
     })
 }
 
+/// Arguments that contradict each other, or are out of their bounds: a mistake in the client's code.
+pub(super) fn bad_user_input(message: impl Into<String>) -> Error {
+    Error::new(message).extend_with(|_, extensions| extensions.set("code", "BAD_USER_INPUT"))
+}
+
 /// The text of an error as a sentence for people: errors themselves begin small and end without a stop.
 pub(super) fn sentence(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

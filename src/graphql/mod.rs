@@ -5,10 +5,13 @@
 
 mod context;
 mod error;
+mod global_id;
 mod guard;
 mod mutation;
+mod node;
 mod query;
 mod scalar;
+mod sessions;
 mod types;
 mod validation;
 

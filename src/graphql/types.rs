@@ -1,49 +1,79 @@
 //! The types of answers.
 
-use async_graphql::{Enum, ID, Object, SimpleObject};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use secrecy::ExposeSecret;
 
 use super::error::sentence;
+use super::global_id::GlobalId;
 use super::scalar::DateTime;
+use super::sessions::{self, PageArguments, SessionConnection};
 use super::validation::Problem;
 use crate::domain;
 
 /// A person's account.
-pub(super) struct User(pub(super) domain::User);
+pub(super) struct User {
+    account: domain::User,
+    /// The session that the request was made with, or has just started.
+    current: domain::SessionId,
+}
 
 /// A person's account.
 #[Object]
 impl User {
     /// Unique across all types; opaque to clients.
-    async fn id(&self) -> ID {
-        ID(URL_SAFE_NO_PAD.encode(format!("User:{}", self.0.id)))
+    pub(super) async fn id(&self) -> ID {
+        GlobalId::User(self.account.id).into()
     }
 
     /// The address used to sign in.
     async fn email(&self) -> &str {
-        self.0.email.as_str()
+        self.account.email.as_str()
     }
 
     /// Whether the address has been confirmed by opening the link that was mailed to it.
     async fn email_verified(&self) -> bool {
-        self.0.email_verified_at.is_some()
+        self.account.email_verified_at.is_some()
     }
 
     /// How the person wants to be called; `null` until they say.
     async fn name(&self) -> Option<&str> {
-        self.0.name.as_ref().map(domain::PersonName::as_str)
+        self.account.name.as_ref().map(domain::PersonName::as_str)
     }
 
     /// The language of mails, a BCP 47 tag such as `en` or `ru`.
     async fn locale(&self) -> &str {
-        self.0.locale.as_str()
+        self.account.locale.as_str()
     }
 
     /// When the account was made.
     async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+        DateTime(self.account.created_at)
+    }
+
+    /// Where this account is signed in, newest first.
+    ///
+    /// `first` and `last` together, a number below 0 or above 100, and a text that is no cursor are errors whose
+    /// `extensions.code` is `BAD_USER_INPUT`.
+    async fn sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "At most so many, the newest ones: 0 to 100, 20 when both this and `last` are left out."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only those that come after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most so many, the oldest ones: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those that come before this cursor.")] before: Option<String>,
+    ) -> Result<SessionConnection> {
+        let arguments = PageArguments { first, after, last, before };
+        sessions::list(ctx, self.account.id, self.current, &arguments).await
+    }
+}
+
+impl User {
+    /// `current` is the session that the request was made with, or has just started.
+    pub(super) fn new(account: domain::User, current: domain::SessionId) -> Self {
+        Self { account, current }
     }
 }
 
@@ -107,6 +137,8 @@ pub(super) enum AuthErrorCode {
     RefreshTokenInvalid,
     /// The refresh token had been used before. The session has been ended as a precaution.
     RefreshTokenReused,
+    /// There is no such object, or it belongs to someone else.
+    NotFound,
 }
 
 /// One problem with one input field.

@@ -53,7 +53,7 @@ pub(super) async fn get(State(server): State<Server>, request: Request) -> Resul
 
 async fn execute(server: &Server, request: Request, accepted: MediaType) -> Result<Response, HttpError> {
     let method = request.method().clone();
-    let context = request::context(request.headers(), request.extensions());
+    let context = request::context(request.headers(), request.extensions(), &server.trusted_proxies);
     let named = operation_name(request.uri());
     let extracted: Result<GraphQLRequest, GraphQLRejection> =
         GraphQLRequest::from_request(request, &()).await;

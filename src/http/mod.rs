@@ -6,6 +6,7 @@ mod health;
 mod pages;
 mod request;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use axum::Router;
@@ -21,6 +22,7 @@ use tracing::info_span;
 
 use self::error::HttpError;
 use self::request::NewRequestId;
+use crate::domain::TrustedProxies;
 use crate::graphql::AuthSchema;
 use crate::services::Services;
 
@@ -32,11 +34,19 @@ const MAX_BODY: usize = 64 * 1024;
 struct Server {
     schema: AuthSchema,
     services: Arc<Services>,
+    trusted_proxies: Arc<TrustedProxies>,
     has_graphiql: bool,
 }
 
-/// All routes. `has_graphiql` serves GraphiQL to browsers at `/graphql`.
-pub fn router(schema: AuthSchema, services: Arc<Services>, has_graphiql: bool) -> Router {
+/// All routes. The word of `trusted_proxies` counts about where a request comes from; `has_graphiql` serves GraphiQL to
+/// browsers at `/graphql`.
+pub fn router(
+    schema: AuthSchema,
+    services: Arc<Services>,
+    trusted_proxies: TrustedProxies,
+    has_graphiql: bool,
+) -> Router {
+    let trusted_proxies = Arc::new(trusted_proxies);
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post).fallback(method_not_allowed))
         .route("/health/live", get(health::live))
@@ -53,7 +63,7 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, has_graphiql: bool) -
     let request_id = HeaderName::from_static("x-request-id");
     router
         .fallback(not_found)
-        .with_state(Server { schema, services, has_graphiql })
+        .with_state(Server { schema, services, trusted_proxies, has_graphiql })
         .layer(CatchPanicLayer::custom(|_| HttpError::Failed.into_response()))
         .layer(default_header(header::CACHE_CONTROL, "no-store"))
         .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -73,7 +83,8 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
 }
 
 fn span<B>(request: &axum::http::Request<B>) -> tracing::Span {

@@ -1,10 +1,13 @@
-//! What the headers of a request say.
+//! What the headers of a request say, and where it comes from.
 
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Request, header};
 use tower_http::request_id::{MakeRequestId, RequestId};
 use uuid::Uuid;
 
-use crate::domain::DeviceInfo;
+use crate::domain::{DeviceInfo, TrustedProxies};
 use crate::graphql::RequestContext;
 
 /// The longest `Authorization` header that is looked at, in bytes.
@@ -28,13 +31,25 @@ pub(super) fn id(extensions: &Extensions) -> &str {
 }
 
 /// What the schema needs to know of a request.
-pub(super) fn context(headers: &HeaderMap, extensions: &Extensions) -> RequestContext {
+pub(super) fn context(
+    headers: &HeaderMap,
+    extensions: &Extensions,
+    trusted_proxies: &TrustedProxies,
+) -> RequestContext {
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     RequestContext {
         access_token: bearer(headers).map(str::to_owned),
-        device: user_agent.map(DeviceInfo::from_user_agent).unwrap_or_default(),
+        device: DeviceInfo::new(user_agent, client(headers, extensions, trusted_proxies)),
         request_id: id(extensions).to_owned(),
     }
+}
+
+/// The address of the client. `None` where there is no connection.
+fn client(headers: &HeaderMap, extensions: &Extensions, trusted_proxies: &TrustedProxies) -> Option<IpAddr> {
+    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    // A header that is no text is kept in its place, as one that cannot be read.
+    let forwarded_for = headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or("?"));
+    Some(trusted_proxies.client(peer.ip(), forwarded_for))
 }
 
 /// The bearer token (RFC 6750 2.1), from the header and from nowhere else.

@@ -11,7 +11,7 @@ use crate::domain::{
 use crate::ports::{Clock, MailQueue, PasswordHasher, Rotation, Sessions, Tokens, Unexpected, Users};
 use crate::services::{Mirror, Sightings};
 
-/// The use cases `login`, `refresh` and `logout`.
+/// The use cases `login`, `refresh`, `logout` and `revokeSession`.
 pub struct Authentication {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hasher: Arc<dyn PasswordHasher>,
@@ -30,6 +30,8 @@ pub struct Authentication {
 pub struct LoginSuccess {
     /// Whose it is.
     pub user: User,
+    /// Which one it is.
+    pub session_id: SessionId,
     /// Its tokens.
     pub tokens: TokenPair,
 }
@@ -89,7 +91,7 @@ impl Authentication {
         self.sessions.start(&session, device).await?;
         let tokens = self.tokens.issue(&session, now)?;
         tracing::info!(user.id = %user.id, session.id = %session.id, "signed in");
-        Ok(LoginSuccess { user, tokens })
+        Ok(LoginSuccess { user, session_id: session.id, tokens })
     }
 
     /// Swaps a refresh token for the next pair. A repeat within the replay window gets the same refresh token again.
@@ -97,11 +99,11 @@ impl Authentication {
     /// # Errors
     /// See [`RefreshError`].
     #[instrument(name = "service.refresh", skip_all)]
-    pub async fn refresh(&self, refresh_token: &str) -> Result<TokenPair, RefreshError> {
+    pub async fn refresh(&self, refresh_token: &str, device: &DeviceInfo) -> Result<TokenPair, RefreshError> {
         let presented = self.tokens.read_refresh(refresh_token).map_err(|_| RefreshError::Invalid)?;
         self.sightings.settle(presented.session_id).await?;
         let now = self.clock.now();
-        match self.sessions.rotate(presented, self.rotation, now).await? {
+        match self.sessions.rotate(presented, device, self.rotation, now).await? {
             Rotation::Rotated(session) | Rotation::Replayed(session) => {
                 Ok(self.tokens.issue(&session, now)?)
             }

@@ -7,6 +7,7 @@ mod authentication;
 mod mailing;
 mod registration;
 mod revocation;
+mod sessions;
 mod sightings;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use authentication::{Authentication, LoginError, LoginSuccess, LogoutRequest
 pub use mailing::{Delivery, Mailing};
 pub use registration::{NewAccount, Registration};
 pub use revocation::{Mirror, Standing};
+pub use sessions::{EndSessionError, OwnSessions, SessionsSeen};
 pub use sightings::Sightings;
 
 use crate::ports::{Mailbox, Readiness, StoredMail};
@@ -33,6 +35,8 @@ pub struct Services {
     pub access: Access,
     /// What an account shows of its owner.
     pub accounts: Accounts,
+    /// What people see of their sessions.
+    pub sessions: OwnSessions,
     /// Whether authql can do its work.
     pub health: Health,
     /// The mailbox of the zero-configuration mode; `None` where mails are really sent.

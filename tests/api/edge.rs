@@ -192,3 +192,32 @@ async fn strangers_at_the_door_stay_outside() {
         assert!(plain.send().await.map_or(true, |response| response.status() == 403));
     }
 }
+
+/// The edge overwrites what a client says about itself, and authql believes the edge alone.
+#[cfg(target_os = "linux")] // Elsewhere, 127.0.0.2 is no address of the machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_of_a_client_passes_through_nginx() {
+    let trusted = [("AUTHQL_TRUSTED_PROXIES", "127.0.0.1/32")];
+    let app = TestApp::start_with(Mode::ZeroConfiguration, &trusted).await.unwrap();
+    let Some(edge) = Edge::in_front_of(&app).await else { return };
+    let Person { email, password, .. } = app.registered("Ada").await;
+    let query = format!(
+        r#"mutation {{ login(input: {{ email: "{email}", password: "{password}" }}) {{ ... on LoginSuccess {{
+            user {{ sessions {{ edges {{ node {{ device ipAddress }} }} }} }} }} }} }}"#
+    );
+    let body = serde_json::json!({"query": query}).to_string();
+    let answer = edge.curl(
+        "/graphql",
+        &[
+            "--interface",
+            "127.0.0.2",
+            "--header",
+            "X-Forwarded-For: 203.0.113.9",
+            "--header",
+            "Content-Type: application/json",
+            "--data",
+            &body,
+        ],
+    );
+    assert!(answer.contains(r#"{"device":"curl","ipAddress":"127.0.0.2"}"#), "{answer}");
+}

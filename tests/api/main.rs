@@ -15,5 +15,6 @@ mod model;
 mod program;
 mod registration;
 mod revocation;
+mod sessions;
 mod storm;
 mod transport;

@@ -1,6 +1,7 @@
 //! PostgreSQL: the truth about accounts, sessions and owed mail.
 
 mod outbox;
+mod session_directory;
 mod sessions;
 mod users;
 
@@ -14,6 +15,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tracing::log::LevelFilter;
 
 pub use outbox::PgOutbox;
+pub use session_directory::PgSessionDirectory;
 pub use sessions::PgSessions;
 pub use users::PgUsers;
 
@@ -101,6 +103,12 @@ impl Database {
     #[must_use]
     pub fn sessions(&self) -> PgSessions {
         PgSessions(self.pool.clone())
+    }
+
+    /// The same, as their owners see them.
+    #[must_use]
+    pub fn session_directory(&self) -> PgSessionDirectory {
+        PgSessionDirectory(self.pool.clone())
     }
 
     /// The mails in it that are owed.

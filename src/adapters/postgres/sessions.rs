@@ -23,8 +23,9 @@ impl Sessions for PgSessions {
     async fn start(&self, session: &Session, device: &DeviceInfo) -> Result<(), Unexpected> {
         sqlx::query!(
             "INSERT INTO sessions
-                (id, user_id, generation, created_at, rotated_at, expires_at, absolute_expires_at, user_agent)
-             VALUES ($1, $2, $3, $4, $4, $5, $6, $7)",
+                (id, user_id, generation, created_at, rotated_at, expires_at, absolute_expires_at, user_agent,
+                 ip_address)
+             VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)",
             Uuid::from(session.id),
             Uuid::from(session.user_id),
             i32::from(session.generation),
@@ -32,6 +33,7 @@ impl Sessions for PgSessions {
             session.expires_at,
             session.absolute_expires_at,
             device.user_agent(),
+            device.address().map(|address| address.to_string()),
         )
         .execute(&self.0)
         .await
@@ -42,11 +44,12 @@ impl Sessions for PgSessions {
     async fn rotate(
         &self,
         presented: RefreshToken,
+        device: &DeviceInfo,
         policy: RotationPolicy,
         now: DateTime<Utc>,
     ) -> Result<Rotation, Unexpected> {
         for _ in 0..MAX_ROUNDS {
-            if let Some(session) = self.advance(presented, policy, now).await? {
+            if let Some(session) = self.advance(presented, device, policy, now).await? {
                 return Ok(Rotation::Rotated(session));
             }
             let Some(session) = self.find_active(presented.session_id).await? else {
@@ -161,6 +164,7 @@ impl PgSessions {
     async fn advance(
         &self,
         presented: RefreshToken,
+        device: &DeviceInfo,
         policy: RotationPolicy,
         now: DateTime<Utc>,
     ) -> Result<Option<Session>, Unexpected> {
@@ -169,7 +173,9 @@ impl PgSessions {
             "UPDATE sessions
              SET generation = generation + 1,
                  rotated_at = $3,
-                 expires_at = LEAST($4, absolute_expires_at)
+                 expires_at = LEAST($4, absolute_expires_at),
+                 user_agent = COALESCE($5, user_agent),
+                 ip_address = COALESCE($6, ip_address)
              WHERE id = $1
                  AND generation = $2
                  AND ended_at IS NULL
@@ -181,6 +187,8 @@ impl PgSessions {
             i32::from(presented.generation),
             now,
             now + policy.idle,
+            device.user_agent(),
+            device.address().map(|address| address.to_string()),
         )
         .fetch_optional(&self.0)
         .await

@@ -104,7 +104,7 @@ impl AuthenticationMutation {
         let device = &request(ctx).device;
         match services(ctx).authentication.login(&email, password, device).await {
             Ok(login) => Ok(LoginResult::LoginSuccess(LoginSuccess {
-                user: User(login.user),
+                user: User::new(login.user, login.session_id),
                 tokens: login.tokens.into(),
             })),
             Err(error @ LoginError::InvalidCredentials) => {
@@ -123,7 +123,7 @@ impl AuthenticationMutation {
         #[graphql(desc = "The refresh token, unless it travels in the cookie.")] input: RefreshInput,
     ) -> Result<RefreshResult> {
         let refresh_token = input.refresh_token.unwrap_or_default();
-        match services(ctx).authentication.refresh(&refresh_token).await {
+        match services(ctx).authentication.refresh(&refresh_token, &request(ctx).device).await {
             Ok(tokens) => Ok(RefreshResult::RefreshSuccess(RefreshSuccess { tokens: tokens.into() })),
             Err(error @ RefreshError::Invalid) => {
                 Ok(RefreshResult::AuthFailure(AuthFailure::new(AuthErrorCode::RefreshTokenInvalid, &error)))

@@ -156,7 +156,21 @@ impl TestApp {
 
     /// Sends a document, and answers the whole body.
     pub async fn graphql(&self, query: &str, variables: Value, bearer: Option<&str>) -> Value {
+        self.graphql_with(&[], query, variables, bearer).await
+    }
+
+    /// The same with further headers.
+    pub async fn graphql_with(
+        &self,
+        headers: &[(&str, &str)],
+        query: &str,
+        variables: Value,
+        bearer: Option<&str>,
+    ) -> Value {
         let mut request = self.client.post(format!("{}/graphql", self.url));
+        for (name, text) in headers {
+            request = request.header(*name, *text);
+        }
         if let Some(token) = bearer {
             request = request.bearer_auth(token);
         }

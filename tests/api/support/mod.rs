@@ -14,7 +14,7 @@ mod smtp;
 pub use app::{Mode, TestApp};
 pub use clock::TestClock;
 pub use mail::eventually;
-pub use person::{Person, Tokens};
+pub use person::{LOGIN, Person, REFRESH, Tokens};
 pub use program::Program;
 pub use proxy::{Line, Proxy, Target};
 pub use redis::free_port;
