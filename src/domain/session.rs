@@ -21,8 +21,8 @@ pub struct Session {
     pub expires_at: DateTime<Utc>,
     /// When it ends in any case.
     pub absolute_expires_at: DateTime<Utc>,
-    /// When and why it was ended before its time.
-    pub ended: Option<(DateTime<Utc>, SessionEnd)>,
+    /// When it was ended before its time.
+    pub ended_at: Option<DateTime<Utc>>,
 }
 
 /// The number of a refresh token within its session.
@@ -89,14 +89,14 @@ impl Session {
             rotated_at: now,
             expires_at: absolute_expires_at.min(now + lifetimes.idle),
             absolute_expires_at,
-            ended: None,
+            ended_at: None,
         }
     }
 
     /// Whether its tokens are good at `now`.
     #[must_use]
     pub fn is_live(&self, now: DateTime<Utc>) -> bool {
-        self.ended.is_none() && now < self.expires_at
+        self.ended_at.is_none() && now < self.expires_at
     }
 
     /// What it means that the refresh token of generation `presented` arrives at `now`.
@@ -152,12 +152,6 @@ impl SessionEnd {
             Self::Revoked => "revoked",
             Self::Reuse => "reuse",
         }
-    }
-
-    /// The reason of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Logout, Self::Revoked, Self::Reuse].into_iter().find(|reason| reason.as_str() == name)
     }
 }
 
@@ -230,7 +224,7 @@ mod tests {
     fn an_ended_or_expired_session_refuses_every_token() {
         let (mut session, now) = session_at(3);
         assert_eq!(session.judge(Generation(3), POLICY, now + TimeDelta::days(30)), Verdict::Refuse);
-        session.ended = Some((now, SessionEnd::Logout));
+        session.ended_at = Some(now);
         for generation in 1..=4 {
             assert_eq!(session.judge(Generation(generation), POLICY, now), Verdict::Refuse);
         }

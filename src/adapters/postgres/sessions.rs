@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{corrupt, unexpected};
+use super::unexpected;
 use crate::domain::{
     DeviceInfo, Generation, MailId, MailKind, RefreshToken, RotationPolicy, Session, SessionEnd, SessionId,
     Verdict,
@@ -182,7 +182,7 @@ impl PgSessions {
                  AND expires_at > $3
                  AND EXISTS (SELECT FROM users WHERE users.id = user_id AND disabled_at IS NULL)
              RETURNING id, user_id, generation, seen_generation, rotated_at, expires_at, absolute_expires_at,
-                 ended_at, end_reason",
+                 ended_at",
             Uuid::from(presented.session_id),
             i32::from(presented.generation),
             now,
@@ -193,7 +193,7 @@ impl PgSessions {
         .fetch_optional(&self.0)
         .await
         .map_err(unexpected)?;
-        row.map(Session::try_from).transpose()
+        Ok(row.map(Session::from))
     }
 
     /// The session, if its account is active.
@@ -201,7 +201,8 @@ impl PgSessions {
         let row = sqlx::query_as!(
             SessionRow,
             "SELECT sessions.id, user_id, generation, seen_generation, rotated_at, expires_at,
-                 absolute_expires_at, ended_at, end_reason
+                 absolute_expires_at,
+                 ended_at
              FROM sessions
              JOIN users ON users.id = user_id
              WHERE sessions.id = $1 AND disabled_at IS NULL",
@@ -210,7 +211,7 @@ impl PgSessions {
         .fetch_optional(&self.0)
         .await
         .map_err(unexpected)?;
-        row.map(Session::try_from).transpose()
+        Ok(row.map(Session::from))
     }
 
     /// Ends a session that was judged at this generation, and queues the mail about it. `None` when it has changed since.
@@ -250,18 +251,11 @@ struct SessionRow {
     expires_at: DateTime<Utc>,
     absolute_expires_at: DateTime<Utc>,
     ended_at: Option<DateTime<Utc>>,
-    end_reason: Option<String>,
 }
 
-impl TryFrom<SessionRow> for Session {
-    type Error = Unexpected;
-
-    fn try_from(row: SessionRow) -> Result<Self, Unexpected> {
-        let reason = row
-            .end_reason
-            .as_deref()
-            .map(|name| SessionEnd::parse(name).ok_or_else(|| corrupt("why a session ended")));
-        Ok(Self {
+impl From<SessionRow> for Session {
+    fn from(row: SessionRow) -> Self {
+        Self {
             id: row.id.into(),
             user_id: row.user_id.into(),
             generation: row.generation.into(),
@@ -269,7 +263,7 @@ impl TryFrom<SessionRow> for Session {
             rotated_at: row.rotated_at,
             expires_at: row.expires_at,
             absolute_expires_at: row.absolute_expires_at,
-            ended: row.ended_at.zip(reason.transpose()?),
-        })
+            ended_at: row.ended_at,
+        }
     }
 }
