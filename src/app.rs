@@ -20,7 +20,7 @@ use crate::adapters::local::DataFolder;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, HttpConfig};
 use crate::ports::Clock;
-use crate::services::Mailing;
+use crate::services::{Mailing, Signing};
 use crate::{http, worker};
 
 /// How long requests in flight are waited for at the end. With the worker's ten seconds and the database's stop it stays
@@ -35,6 +35,7 @@ const LONGEST_SWEEP: Duration = Duration::from_secs(5);
 pub struct App {
     router: http::Router,
     mailing: Arc<Mailing>,
+    signing: Arc<Signing>,
     sweep: Duration,
     database: Database,
     embedded: Option<PrivatePostgres>,
@@ -50,9 +51,9 @@ impl App {
     /// [`StartError`], a sentence for the operator.
     pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let sweep = config.mail.retry.first_wait.to_std().unwrap_or(LONGEST_SWEEP).min(LONGEST_SWEEP);
-        let Composition { router, mailing, database, embedded, data } =
+        let Composition { router, mailing, signing, database, embedded, data } =
             compose::compose(config, clock).await?;
-        Ok(Self { router, mailing, sweep, database, embedded, _data: data })
+        Ok(Self { router, mailing, signing, sweep, database, embedded, _data: data })
     }
 
     /// The major version of the private PostgreSQL, where there is one.
@@ -73,6 +74,8 @@ impl App {
     ) -> Result<(), std::io::Error> {
         let stop = CancellationToken::new();
         let worker = tokio::spawn(worker::run(Arc::clone(&self.mailing), self.sweep, stop.clone()));
+        let (signing, stop_signing) = (self.signing, stop.clone());
+        let signing = tokio::spawn(async move { signing.run(stop_signing).await });
         let draining = stop.clone();
         let signal = tokio::spawn(async move {
             shutdown.await;
@@ -90,6 +93,9 @@ impl App {
         stop.cancel();
         if let Err(error) = worker.await {
             tracing::error!(error = &error as &dyn std::error::Error, "the mail worker died");
+        }
+        if let Err(error) = signing.await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the keeping of signing keys died");
         }
         close(&self.database).await;
         if let Some(embedded) = self.embedded {
@@ -126,6 +132,14 @@ pub async fn listen(config: &HttpConfig) -> Result<TcpListener, StartError> {
 /// See [`StartError`].
 pub async fn migrate(config: &Config) -> Result<(), StartError> {
     compose::migrate(config).await
+}
+
+/// The signing keys in the database of `DATABASE_URL`, which is brought up to date, for an operator to look at and to change.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn keys(config: &Config, clock: Arc<dyn Clock>) -> Result<Signing, StartError> {
+    compose::keys(config, clock).await
 }
 
 async fn drain_is_over(stop: &CancellationToken) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::StartError;
@@ -13,7 +13,8 @@ use crate::adapters::jwt::JwtTokens;
 use crate::adapters::local::{DataFolder, DataFolderError, FileMailbox, LocalBlacklist, LocalMailQueue};
 use crate::adapters::postgres::Database;
 use crate::adapters::redis::{Redis, RedisBlacklist, RedisMailQueue};
-use crate::adapters::root_secret::RootSecret;
+use crate::adapters::root_secret::{RootSecret, RootSecrets};
+use crate::adapters::seal::AesGcmVault;
 use crate::adapters::smtp::SmtpMailer;
 use crate::adapters::templates::Templates;
 use crate::config::{Config, MailConfig, StoresConfig};
@@ -21,13 +22,14 @@ use crate::graphql::{self, InputRules};
 use crate::http;
 use crate::ports::{Blacklist, Clock, MailQueue, Mailbox, Mailer};
 use crate::services::{
-    Access, Accounts, Authentication, Health, MailboxPage, Mailing, Registration, Services,
+    Access, Accounts, Authentication, Health, MailboxPage, Mailing, Registration, Services, Signing,
 };
 
 /// What was put together.
 pub(super) struct Composition {
     pub(super) router: http::Router,
     pub(super) mailing: Arc<Mailing>,
+    pub(super) signing: Arc<Signing>,
     pub(super) database: Database,
     pub(super) embedded: Option<PrivatePostgres>,
     pub(super) data: Option<DataFolder>,
@@ -35,14 +37,13 @@ pub(super) struct Composition {
 
 pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Composition, StartError> {
     let data = LazyFolder { path: &config.stores.data_dir, open: OnceLock::new() };
-    let secret = match &config.secret {
-        Some(secret) => RootSecret::new(secret),
-        None => RootSecret::new(&data.get()?.secret()?),
+    let secrets = match &config.secret {
+        Some(secret) => secrets(secret, &config),
+        None => secrets(&data.get()?.secret()?, &config),
     };
     let (mailer, mailbox) = mailer(&config, &data)?;
     let (blacklist, queue) = accelerators(&config.stores, &clock)?;
-    let tokens =
-        Arc::new(JwtTokens::new(&config.http.public_url, config.sessions.lifetimes.access, &secret)?);
+    let tokens = tokens(&config, &secrets);
     let hasher = Arc::new(Argon2Lanes::start(
         config.passwords.lanes,
         config.passwords.memory_kib,
@@ -52,6 +53,8 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let (database, embedded) = database(&config.stores, &data).await?;
     let users = Arc::new(database.users());
     let sessions = Arc::new(database.sessions());
+    let signing = Arc::new(signing(&config, &secrets, &clock, &database, tokens.clone())?);
+    signing.keep().await?;
 
     let services = Arc::new(Services {
         registration: Registration {
@@ -74,6 +77,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         },
         access: Access { clock: clock.clone(), tokens, blacklist, sessions },
         accounts: Accounts { users },
+        signing: signing.clone(),
         health: Health(Arc::new(database.clone())),
         mailbox: mailbox.map(MailboxPage),
     });
@@ -87,7 +91,41 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let rules = InputRules { passwords: config.passwords.policy };
     let schema = graphql::schema(services.clone(), rules, config.explore.introspection);
     let router = http::router(schema, services, config.explore.graphiql);
-    Ok(Composition { router, mailing, database, embedded, data: data.open.into_inner() })
+    Ok(Composition { router, mailing, signing, database, embedded, data: data.open.into_inner() })
+}
+
+/// The keys in the database of `DATABASE_URL`, for an operator.
+pub(super) async fn keys(config: &Config, clock: Arc<dyn Clock>) -> Result<Signing, StartError> {
+    let (Some(url), Some(secret)) = (&config.stores.database_url, &config.secret) else {
+        return Err(StartError::NoKeys);
+    };
+    let database = Database::at(url.expose_secret())?;
+    database.migrate().await?;
+    let secrets = secrets(secret, config);
+    signing(config, &secrets, &clock, &database, tokens(config, &secrets))
+}
+
+fn secrets(present: &SecretString, config: &Config) -> RootSecrets {
+    RootSecrets {
+        present: RootSecret::new(present),
+        previous: config.previous_secret.as_ref().map(RootSecret::new),
+    }
+}
+
+fn tokens(config: &Config, secrets: &RootSecrets) -> Arc<JwtTokens> {
+    Arc::new(JwtTokens::new(&config.http.public_url, config.sessions.lifetimes.access, secrets))
+}
+
+fn signing(
+    config: &Config,
+    secrets: &RootSecrets,
+    clock: &Arc<dyn Clock>,
+    database: &Database,
+    tokens: Arc<JwtTokens>,
+) -> Result<Signing, StartError> {
+    let keys = Arc::new(database.signing_keys());
+    let vault = Arc::new(AesGcmVault::new(secrets)?);
+    Ok(Signing::new(clock.clone(), keys, vault, tokens, config.key_rotation))
 }
 
 /// The data folder, opened by the first stand-in that needs it.

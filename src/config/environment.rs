@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::parse::{self, ConfigError};
 
 /// Every setting there is, apart from [`SECRETS`].
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "AUTHQL_LISTEN",
     "AUTHQL_DATA_DIR",
     "AUTHQL_PUBLIC_URL",
@@ -19,6 +19,7 @@ const NAMES: [&str; 17] = [
     "AUTHQL_REFRESH_TTL",
     "AUTHQL_SESSION_MAX_AGE",
     "AUTHQL_REFRESH_REPLAY_WINDOW",
+    "AUTHQL_KEY_ROTATION",
     "AUTHQL_PASSWORD_MIN_LENGTH",
     "AUTHQL_HASH_LANES",
     "AUTHQL_HASH_MEMORY",
@@ -32,7 +33,8 @@ const NAMES: [&str; 17] = [
 ];
 
 /// The settings that may also be given as the name of a file, in a variable with `_FILE` at its end.
-const SECRETS: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "SMTP_URL", "AUTHQL_SECRET"];
+const SECRETS: [&str; 5] =
+    ["DATABASE_URL", "REDIS_URL", "SMTP_URL", "AUTHQL_SECRET", "AUTHQL_SECRET_PREVIOUS"];
 
 /// Setting names and their texts.
 #[derive(Default)]

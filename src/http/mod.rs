@@ -1,8 +1,9 @@
-//! HTTP: `/graphql`, health, and the pages for people. What a request means, the [schema](crate::graphql) decides.
+//! HTTP: `/graphql`, the public keys, health, and the pages for people. What a request means, the [schema](crate::graphql) decides.
 
 mod error;
 mod graphql;
 mod health;
+mod keys;
 mod pages;
 mod request;
 
@@ -39,6 +40,7 @@ struct Server {
 pub fn router(schema: AuthSchema, services: Arc<Services>, has_graphiql: bool) -> Router {
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post).fallback(method_not_allowed))
+        .route("/.well-known/jwks.json", get(keys::jwks))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     if has_graphiql {

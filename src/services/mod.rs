@@ -6,6 +6,7 @@ mod account;
 mod authentication;
 mod mailing;
 mod registration;
+mod signing;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ pub use account::Accounts;
 pub use authentication::{Authentication, LoginError, LoginSuccess, LogoutRequest, RefreshError};
 pub use mailing::{Delivery, Mailing};
 pub use registration::{NewAccount, Registration};
+pub use signing::{Signing, SigningError};
 
 use crate::ports::{Mailbox, Readiness, StoredMail};
 
@@ -29,6 +31,8 @@ pub struct Services {
     pub access: Access,
     /// What an account shows of its owner.
     pub accounts: Accounts,
+    /// The keys of access tokens.
+    pub signing: Arc<Signing>,
     /// Whether authql can do its work.
     pub health: Health,
     /// The mailbox of the zero-configuration mode; `None` where mails are really sent.

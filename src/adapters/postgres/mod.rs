@@ -2,6 +2,7 @@
 
 mod outbox;
 mod sessions;
+mod signing_keys;
 mod users;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use tracing::log::LevelFilter;
 
 pub use outbox::PgOutbox;
 pub use sessions::PgSessions;
+pub use signing_keys::PgSigningKeys;
 pub use users::PgUsers;
 
 use crate::ports::{Readiness, Unexpected};
@@ -101,6 +103,12 @@ impl Database {
     #[must_use]
     pub fn sessions(&self) -> PgSessions {
         PgSessions(self.pool.clone())
+    }
+
+    /// The signing keys in it.
+    #[must_use]
+    pub fn signing_keys(&self) -> PgSigningKeys {
+        PgSigningKeys(self.pool.clone())
     }
 
     /// The mails in it that are owed.
