@@ -10,7 +10,9 @@ mod authentication;
 mod edge;
 
 mod faults;
+mod keys;
 mod mailing;
 mod program;
 mod registration;
 mod transport;
+mod verifying;
