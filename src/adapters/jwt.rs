@@ -1,10 +1,14 @@
 //! Tokens as JWTs: access tokens (RFC 9068) signed with Ed25519, refresh tokens under a MAC. Algorithm, `typ`, audience
 //! and key are pinned for each kind (RFC 8725), so that none passes for the other.
 
+mod verified;
+
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::verified::Verified;
 use super::root_secret::{RootSecret, RootSecrets};
 use crate::domain::{
     AccessToken, CLOCK_SKEW, IssuedToken, KeyId, KeyRing, RefreshToken, Session, SigningKey, TokenPair,
@@ -31,6 +36,8 @@ pub struct JwtTokens {
     access: RwLock<Arc<AccessKeys>>,
     /// The one that is issued, and the one that still works after the secret was changed.
     refresh: (Kind, Option<Kind>),
+    /// What verified tokens are remembered by.
+    tag_key: hmac::Key,
 }
 
 /// The keys of access tokens, by their `kid`.
@@ -38,6 +45,17 @@ pub struct JwtTokens {
 struct AccessKeys {
     ring: KeyRing,
     by_id: HashMap<KeyId, (SigningKey, Kind)>,
+    verified: Verified,
+}
+
+/// An access token that was signed with a key of ours. Its times are still to be judged.
+#[derive(Clone, Copy)]
+struct Genuine {
+    token: AccessToken,
+    /// The later of `iat` and `nbf`.
+    not_before: i64,
+    /// When its key is gone.
+    gone_at: Option<DateTime<Utc>>,
 }
 
 /// All that is pinned for one kind of token under one key.
@@ -75,15 +93,20 @@ struct PinnedHeader {
 
 impl JwtTokens {
     /// Tokens of `issuer`. No access token can be issued or read before there are [keys](Tokens::use_keys).
-    #[must_use]
-    pub fn new(issuer: &str, access_ttl: TimeDelta, secrets: &RootSecrets) -> Self {
+    ///
+    /// # Errors
+    /// [`Unexpected`] without random numbers.
+    pub fn new(issuer: &str, access_ttl: TimeDelta, secrets: &RootSecrets) -> Result<Self, Unexpected> {
         let refresh = |secret: &RootSecret| refresh_kind(issuer, secret);
-        Self {
+        let tag_key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+            .map_err(|error| Unexpected::fault("no random numbers", error))?;
+        Ok(Self {
             issuer: issuer.to_owned(),
             access_ttl,
             access: RwLock::default(),
             refresh: (refresh(&secrets.present), secrets.previous.as_ref().map(refresh)),
-        }
+            tag_key,
+        })
     }
 
     fn access_keys(&self) -> Arc<AccessKeys> {
@@ -111,11 +134,8 @@ impl JwtTokens {
         }
     }
 
-    /// What a genuine access token says, its claims, and the key that it was signed with.
-    fn read_genuine_access(
-        text: &str,
-        keys: &AccessKeys,
-    ) -> Result<(AccessToken, Claims, SigningKey), TokenError> {
+    /// What a token says that is signed with one of these keys.
+    fn genuine(text: &str, keys: &AccessKeys) -> Result<Genuine, TokenError> {
         let header = PinnedHeader::read(text)?;
         let (key, kind) = keys.by_id.get(header.kid.as_str()).ok_or(TokenError::Invalid)?;
         let claims = kind.read(text, &header)?;
@@ -125,7 +145,22 @@ impl JwtTokens {
             generation: claims.generation.into(),
             expires_at: DateTime::from_timestamp(claims.exp, 0).ok_or(TokenError::Invalid)?,
         };
-        Ok((token, claims, key.clone()))
+        Ok(Genuine { token, not_before: claims.iat.max(claims.nbf), gone_at: key.gone_at })
+    }
+}
+
+impl Genuine {
+    fn judge(self, now: DateTime<Utc>) -> Result<AccessToken, TokenError> {
+        if self.not_before > (now + CLOCK_SKEW).timestamp() {
+            return Err(TokenError::Invalid);
+        }
+        if self.token.expires_at <= now {
+            return Err(TokenError::Expired);
+        }
+        if self.gone_at.is_some_and(|gone_at| gone_at <= now) {
+            return Err(TokenError::Invalid);
+        }
+        Ok(self.token)
     }
 }
 
@@ -142,21 +177,22 @@ impl Tokens for JwtTokens {
     }
 
     fn read_access(&self, text: &str, now: DateTime<Utc>) -> Result<AccessToken, TokenError> {
-        let (token, claims, key) = Self::read_genuine_access(text, &self.access_keys())?;
-        if claims.iat.max(claims.nbf) > (now + CLOCK_SKEW).timestamp() {
+        if text.len() > MAX_TOKEN {
             return Err(TokenError::Invalid);
         }
-        if token.expires_at <= now {
-            return Err(TokenError::Expired);
+        let keys = self.access_keys();
+        let tag = Verified::tag(&self.tag_key, text);
+        if let Some(genuine) = keys.verified.find(&tag) {
+            return genuine.judge(now);
         }
-        if !key.verifies(now) {
-            return Err(TokenError::Invalid);
-        }
+        let genuine = Self::genuine(text, &keys)?;
+        let token = genuine.judge(now)?;
+        keys.verified.remember(tag, genuine, now);
         Ok(token)
     }
 
     fn read_expired_access(&self, text: &str) -> Result<AccessToken, TokenError> {
-        Self::read_genuine_access(text, &self.access_keys()).map(|(token, ..)| token)
+        Self::genuine(text, &self.access_keys()).map(|genuine| genuine.token)
     }
 
     fn read_refresh(&self, text: &str) -> Result<RefreshToken, TokenError> {
@@ -174,7 +210,8 @@ impl Tokens for JwtTokens {
             .map(|open| Ok((open.key.id.clone(), (open.key.clone(), access_kind(&self.issuer, open)?))));
         let by_id = by_id.collect::<Result<_, Unexpected>>()?;
         let ring = KeyRing::new(keys.iter().map(|open| open.key.clone()).collect());
-        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(AccessKeys { ring, by_id });
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(AccessKeys { ring, by_id, verified: Verified::default() });
         Ok(())
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     };
     let (mailer, mailbox) = mailer(&config, &data)?;
     let (blacklist, queue) = accelerators(&config.stores, &clock)?;
-    let tokens = tokens(&config, &secrets);
+    let tokens = tokens(&config, &secrets)?;
     let hasher = Arc::new(Argon2Lanes::start(
         config.passwords.lanes,
         config.passwords.memory_kib,
@@ -102,7 +102,7 @@ pub(super) async fn keys(config: &Config, clock: Arc<dyn Clock>) -> Result<Signi
     let database = Database::at(url.expose_secret())?;
     database.migrate().await?;
     let secrets = secrets(secret, config);
-    signing(config, &secrets, &clock, &database, tokens(config, &secrets))
+    signing(config, &secrets, &clock, &database, tokens(config, &secrets)?)
 }
 
 fn secrets(present: &SecretString, config: &Config) -> RootSecrets {
@@ -112,8 +112,9 @@ fn secrets(present: &SecretString, config: &Config) -> RootSecrets {
     }
 }
 
-fn tokens(config: &Config, secrets: &RootSecrets) -> Arc<JwtTokens> {
-    Arc::new(JwtTokens::new(&config.http.public_url, config.sessions.lifetimes.access, secrets))
+fn tokens(config: &Config, secrets: &RootSecrets) -> Result<Arc<JwtTokens>, StartError> {
+    let tokens = JwtTokens::new(&config.http.public_url, config.sessions.lifetimes.access, secrets)?;
+    Ok(Arc::new(tokens))
 }
 
 fn signing(

@@ -173,8 +173,10 @@ async fn a_retired_key_is_refused_everywhere_and_its_sessions_go_on() {
     assert_eq!(kid(&tokens.access), *active);
 
     printed(keys(&one, &["retire", active]));
+    let began = std::time::Instant::now();
     for app in [&one, &other] {
         eventually("its tokens are refused", async || tokens.me(app).await.is_none().then_some(())).await;
+        println!("refused after {:?}", began.elapsed());
     }
     let fresh = tokens.refresh(&other).await;
     assert_eq!(kid(&fresh.access), *next, "the next one began at once");

@@ -28,7 +28,7 @@ fn tokens_of(issuer: &str, secret: &str) -> JwtTokens {
 fn without_keys(issuer: &str, secret: &str, previous: Option<&str>) -> JwtTokens {
     let root = |text: &str| RootSecret::new(&text.into());
     let secrets = RootSecrets { present: root(secret), previous: previous.map(root) };
-    JwtTokens::new(issuer, TimeDelta::minutes(15), &secrets)
+    JwtTokens::new(issuer, TimeDelta::minutes(15), &secrets).unwrap()
 }
 
 fn key(number: i32, secret: &str, activates_at: DateTime<Utc>) -> OpenKey {
@@ -298,5 +298,29 @@ fn without_keys_nothing_is_issued_and_nothing_is_read() {
     let tokens = without_keys(ISSUER, SECRET, None);
     assert!(matches!(tokens.issue(&session(), now()), Err(Unexpected::Unavailable { .. })));
     let token = access(&tokens_of(ISSUER, SECRET));
+    assert_eq!(tokens.read_access(&token, now()).unwrap_err(), TokenError::Invalid);
+}
+
+#[test]
+fn a_remembered_token_is_judged_anew_each_time() {
+    let tokens = without_keys(ISSUER, SECRET, None);
+    let mut key = key(1, SECRET, now());
+    tokens.use_keys(std::slice::from_ref(&key)).unwrap();
+    let token = access(&tokens);
+    let first = tokens.read_access(&token, now()).unwrap();
+    let again = tokens.read_access(&token, now()).unwrap();
+    assert_eq!((first.session_id, first.expires_at), (again.session_id, again.expires_at));
+    let (early, late) = (now() - TimeDelta::seconds(62), now() + TimeDelta::minutes(15));
+    assert_eq!(tokens.read_access(&token, early).unwrap_err(), TokenError::Invalid);
+    assert_eq!(tokens.read_access(&token, late).unwrap_err(), TokenError::Expired);
+
+    let forged = token.replacen('.', ".A", 1);
+    assert_eq!(tokens.read_access(&forged, now()).unwrap_err(), TokenError::Invalid);
+
+    key.key.gone_at = Some(now() + TimeDelta::seconds(1));
+    tokens.use_keys(&[key]).unwrap();
+    assert!(tokens.read_access(&token, now()).is_ok());
+    assert_eq!(tokens.read_access(&token, now() + TimeDelta::seconds(1)).unwrap_err(), TokenError::Invalid);
+    tokens.use_keys(&[]).unwrap();
     assert_eq!(tokens.read_access(&token, now()).unwrap_err(), TokenError::Invalid);
 }
