@@ -20,7 +20,7 @@ use crate::adapters::local::DataFolder;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, HttpConfig};
 use crate::ports::Clock;
-use crate::services::{Mailing, Mirror, Sightings};
+use crate::services::{Mailing, Mirror, Sightings, Signing};
 use crate::{http, worker};
 
 /// How long requests in flight are waited for at the end. With the worker's ten seconds and the database's stop it stays
@@ -37,6 +37,7 @@ pub struct App {
     mailing: Arc<Mailing>,
     mirror: Arc<Mirror>,
     sightings: Arc<Sightings>,
+    signing: Arc<Signing>,
     sweep: Duration,
     database: Database,
     embedded: Option<PrivatePostgres>,
@@ -52,9 +53,9 @@ impl App {
     /// [`StartError`], a sentence for the operator.
     pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let sweep = config.mail.retry.first_wait.to_std().unwrap_or(LONGEST_SWEEP).min(LONGEST_SWEEP);
-        let Composition { router, mailing, mirror, sightings, database, embedded, data } =
+        let Composition { router, mailing, mirror, sightings, signing, database, embedded, data } =
             compose::compose(config, clock).await?;
-        Ok(Self { router, mailing, mirror, sightings, sweep, database, embedded, _data: data })
+        Ok(Self { router, mailing, mirror, sightings, signing, sweep, database, embedded, _data: data })
     }
 
     /// The major version of the private PostgreSQL, where there is one.
@@ -75,8 +76,10 @@ impl App {
     ) -> Result<(), std::io::Error> {
         let stop = CancellationToken::new();
         let worker = tokio::spawn(worker::run(Arc::clone(&self.mailing), self.sweep, stop.clone()));
-        let (mirror, sightings) = (self.mirror, Arc::clone(&self.sightings));
-        let followers = tokio::spawn(async move { tokio::join!(mirror.follow(), sightings.keep_writing()) });
+        let (mirror, sightings, signing) = (self.mirror, Arc::clone(&self.sightings), self.signing);
+        let followers = tokio::spawn(async move {
+            tokio::join!(mirror.follow(), sightings.keep_writing(), signing.keep_up());
+        });
         let draining = stop.clone();
         let signal = tokio::spawn(async move {
             shutdown.await;
@@ -132,6 +135,14 @@ pub async fn listen(config: &HttpConfig) -> Result<TcpListener, StartError> {
 /// See [`StartError`].
 pub async fn migrate(config: &Config) -> Result<(), StartError> {
     compose::migrate(config).await
+}
+
+/// The signing keys in the database of `DATABASE_URL`, which is brought up to date, for an operator to look at and to change.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn keys(config: &Config, clock: Arc<dyn Clock>) -> Result<Signing, StartError> {
+    compose::keys(config, clock).await
 }
 
 async fn drain_is_over(stop: &CancellationToken) {

@@ -1,6 +1,7 @@
 //! The command line: what each command does, and what it prints.
 
 mod banner;
+mod keys;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -35,6 +36,11 @@ enum Command {
     ///
     /// For deployments where the server itself may not create tables. Safe to run at any time and by several at once.
     Migrate,
+    /// Look at the keys that access tokens are signed with, and change them
+    ///
+    /// Needs `DATABASE_URL` and `AUTHQL_SECRET`, the same as the server's. Running instances follow within a second.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Print the GraphQL schema
     ///
     /// In the schema definition language, sorted, with descriptions: for code generation. It is the same as the checked-in
@@ -52,6 +58,7 @@ pub(crate) fn run() -> ExitCode {
         }
         Command::Serve => in_runtime(serve()),
         Command::Migrate => in_runtime(migrate()),
+        Command::Keys(command) => in_runtime(keys::run(command)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! The program: `authql serve | migrate | schema`.
+//! The program: `authql serve | migrate | keys | schema`.
 
 mod cli;
 

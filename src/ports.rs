@@ -1,14 +1,15 @@
 //! What the application needs from the world: small traits, each with its contract. Every adapter of a port keeps it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{
-    AccessToken, DeviceInfo, EmailAddress, Generation, ListedSession, Locale, Mail, MailId, Password,
-    PersonName, RefreshToken, RotationPolicy, Session, SessionEnd, SessionId, SessionPage, TokenPair, User,
-    UserId,
+    AccessToken, DeviceInfo, EmailAddress, Generation, Handover, KeyId, ListedSession, Locale, Mail, MailId,
+    Password, PersonName, RefreshToken, RotationPolicy, Seed, Session, SessionEnd, SessionId, SessionPage,
+    SigningKey, TokenPair, User, UserId,
 };
 
 /// A failure that no client can act on other than by trying again. Its cause is for the log alone.
@@ -259,6 +260,84 @@ pub trait Tokens: Send + Sync + 'static {
     /// # Errors
     /// [`TokenError::Invalid`].
     fn read_refresh(&self, text: &str) -> Result<RefreshToken, TokenError>;
+
+    /// Replaces the keys of access tokens. From here on, tokens of other keys are refused.
+    ///
+    /// # Errors
+    /// [`Unexpected`] when a seed and its public key do not belong together; then nothing has changed.
+    fn use_keys(&self, keys: &[OpenKey]) -> Result<(), Unexpected>;
+}
+
+/// A seed under a key that is derived from the configured secret, for keeping where others may read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedSeed(pub Vec<u8>);
+
+/// A signing key as it is stored.
+#[derive(Debug, Clone)]
+pub struct StoredKey {
+    /// What may be known of it.
+    pub key: SigningKey,
+    /// What may not.
+    pub sealed: SealedSeed,
+}
+
+/// A signing key that can sign.
+#[derive(Debug, Clone)]
+pub struct OpenKey {
+    /// What may be known of it.
+    pub key: SigningKey,
+    /// What may not.
+    pub seed: Arc<Seed>,
+}
+
+/// A signing key that has just been made.
+#[derive(Debug)]
+pub struct NewKey {
+    /// The RFC 7638 thumbprint of the public key.
+    pub id: KeyId,
+    /// The Ed25519 public key.
+    pub public: [u8; 32],
+    /// Its seed.
+    pub sealed: SealedSeed,
+}
+
+/// Making signing keys, and sealing what is secret about them.
+pub trait KeyVault: Send + Sync + 'static {
+    /// Makes a key, its seed sealed under the present secret.
+    ///
+    /// # Errors
+    /// [`Unexpected`] without random numbers.
+    fn make(&self) -> Result<NewKey, Unexpected>;
+
+    /// Opens a seed. `None` unless it was sealed for this very key under a secret that is configured: a key that opens was
+    /// made by an instance that knows the secret. With the seed comes a new sealing where the one given is under the
+    /// previous secret.
+    fn open(&self, stored: &StoredKey) -> Option<(Seed, Option<SealedSeed>)>;
+}
+
+/// Signing keys, shared by all instances.
+///
+/// Every method MUST be one atomic statement, and calls of several instances for the same reason MUST end as one would.
+#[async_trait]
+pub trait SigningKeys: Send + Sync + 'static {
+    /// All of them, in any order.
+    async fn load(&self) -> Result<Vec<StoredKey>, Unexpected>;
+
+    /// Adds a key, and says when the outgoing one is gone. Nothing happens where its number is taken: another instance was
+    /// quicker.
+    async fn add(&self, key: &StoredKey, outgoing: Option<(i32, DateTime<Utc>)>) -> Result<(), Unexpected>;
+
+    /// Lets a key begin earlier than planned, never later. Answers when it begins; `None` when there is no such key.
+    async fn hasten(&self, number: i32, handover: Handover) -> Result<Option<DateTime<Utc>>, Unexpected>;
+
+    /// Removes a key, and lets the successor begin at that time, if one is given. `false` when there is no such key.
+    async fn retire(&self, id: &KeyId, successor: Option<(i32, DateTime<Utc>)>) -> Result<bool, Unexpected>;
+
+    /// Replaces a key's sealing, unless somebody else has done so.
+    async fn reseal(&self, key: &StoredKey, sealed: &SealedSeed) -> Result<(), Unexpected>;
+
+    /// Removes the keys that were gone by `before`.
+    async fn purge(&self, before: DateTime<Utc>) -> Result<(), Unexpected>;
 }
 
 /// A mail that a worker has taken. No other worker gets it before the lease is over.

@@ -8,5 +8,6 @@ pub mod local;
 pub mod postgres;
 pub mod redis;
 pub mod root_secret;
+pub mod seal;
 pub mod smtp;
 pub mod templates;

@@ -10,6 +10,14 @@ const SALT: &[u8] = b"authql/v1";
 /// The secret of `AUTHQL_SECRET`.
 pub struct RootSecret(hkdf::Prk);
 
+/// The secrets that are configured. New things are made under the present one; old ones open under either.
+pub struct RootSecrets {
+    /// The secret of `AUTHQL_SECRET`.
+    pub present: RootSecret,
+    /// The secret of `AUTHQL_SECRET_PREVIOUS`.
+    pub previous: Option<RootSecret>,
+}
+
 impl RootSecret {
     /// Takes the secret as it was configured.
     #[must_use]

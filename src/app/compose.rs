@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::StartError;
@@ -13,7 +13,8 @@ use crate::adapters::jwt::JwtTokens;
 use crate::adapters::local::{DataFolder, DataFolderError, FileMailbox, LocalMailQueue, LocalRevocations};
 use crate::adapters::postgres::Database;
 use crate::adapters::redis::{Redis, RedisMailQueue, RedisRevocations};
-use crate::adapters::root_secret::RootSecret;
+use crate::adapters::root_secret::{RootSecret, RootSecrets};
+use crate::adapters::seal::AesGcmVault;
 use crate::adapters::smtp::SmtpMailer;
 use crate::adapters::templates::Templates;
 use crate::config::{Config, MailConfig, StoresConfig};
@@ -22,7 +23,7 @@ use crate::http;
 use crate::ports::{Clock, MailQueue, Mailbox, Mailer, Revocations};
 use crate::services::{
     Access, Accounts, Authentication, Health, MailboxPage, Mailing, Mirror, OwnSessions, Registration,
-    Services, Sightings,
+    Services, Sightings, Signing,
 };
 
 /// What was put together.
@@ -31,6 +32,7 @@ pub(super) struct Composition {
     pub(super) mailing: Arc<Mailing>,
     pub(super) mirror: Arc<Mirror>,
     pub(super) sightings: Arc<Sightings>,
+    pub(super) signing: Arc<Signing>,
     pub(super) database: Database,
     pub(super) embedded: Option<PrivatePostgres>,
     pub(super) data: Option<DataFolder>,
@@ -38,14 +40,13 @@ pub(super) struct Composition {
 
 pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Composition, StartError> {
     let data = LazyFolder { path: &config.stores.data_dir, open: OnceLock::new() };
-    let secret = match &config.secret {
-        Some(secret) => RootSecret::new(secret),
-        None => RootSecret::new(&data.get()?.secret()?),
+    let secrets = match &config.secret {
+        Some(secret) => secrets(secret, &config),
+        None => secrets(&data.get()?.secret()?, &config),
     };
     let (mailer, mailbox) = mailer(&config, &data)?;
     let (revocations, queue) = accelerators(&config.stores)?;
-    let tokens =
-        Arc::new(JwtTokens::new(&config.http.public_url, config.sessions.lifetimes.access, &secret)?);
+    let tokens = tokens(&config, &secrets)?;
     let hasher = Arc::new(Argon2Lanes::start(
         config.passwords.lanes,
         config.passwords.memory_kib,
@@ -55,6 +56,8 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let (database, embedded) = database(&config.stores, &data).await?;
     let users = Arc::new(database.users());
     let sessions = Arc::new(database.sessions());
+    let signing = Arc::new(signing(&config, &secrets, &clock, &database, tokens.clone())?);
+    signing.keep().await?;
 
     let ttl = config.sessions.blacklist_ttl();
     let mirror = Arc::new(Mirror::new(revocations, sessions.clone(), clock.clone(), ttl));
@@ -93,6 +96,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
             directory: Arc::new(database.session_directory()),
             mirror: mirror.clone(),
         },
+        signing: signing.clone(),
         health: Health(Arc::new(database.clone())),
         mailbox: mailbox.map(MailboxPage),
     });
@@ -106,7 +110,51 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let rules = InputRules { passwords: config.passwords.policy };
     let schema = graphql::schema(services.clone(), rules, config.explore.introspection);
     let router = http::router(schema, services, config.http.trusted_proxies, config.explore.graphiql);
-    Ok(Composition { router, mailing, mirror, sightings, database, embedded, data: data.open.into_inner() })
+    Ok(Composition {
+        router,
+        mailing,
+        mirror,
+        sightings,
+        signing,
+        database,
+        embedded,
+        data: data.open.into_inner(),
+    })
+}
+
+/// The keys in the database of `DATABASE_URL`, for an operator.
+pub(super) async fn keys(config: &Config, clock: Arc<dyn Clock>) -> Result<Signing, StartError> {
+    let (Some(url), Some(secret)) = (&config.stores.database_url, &config.secret) else {
+        return Err(StartError::NoKeys);
+    };
+    let database = Database::at(url.expose_secret())?;
+    database.migrate().await?;
+    let secrets = secrets(secret, config);
+    signing(config, &secrets, &clock, &database, tokens(config, &secrets)?)
+}
+
+fn secrets(present: &SecretString, config: &Config) -> RootSecrets {
+    RootSecrets {
+        present: RootSecret::new(present),
+        previous: config.previous_secret.as_ref().map(RootSecret::new),
+    }
+}
+
+fn tokens(config: &Config, secrets: &RootSecrets) -> Result<Arc<JwtTokens>, StartError> {
+    let tokens = JwtTokens::new(&config.http.public_url, config.sessions.lifetimes.access, secrets)?;
+    Ok(Arc::new(tokens))
+}
+
+fn signing(
+    config: &Config,
+    secrets: &RootSecrets,
+    clock: &Arc<dyn Clock>,
+    database: &Database,
+    tokens: Arc<JwtTokens>,
+) -> Result<Signing, StartError> {
+    let keys = Arc::new(database.signing_keys());
+    let vault = Arc::new(AesGcmVault::new(secrets)?);
+    Ok(Signing::new(clock.clone(), keys, vault, tokens, config.key_rotation))
 }
 
 /// The data folder, opened by the first stand-in that needs it.

@@ -6,7 +6,9 @@ use crate::adapters::postgres::DatabaseError;
 use crate::adapters::redis::RedisUrlError;
 use crate::adapters::smtp::SmtpSettingsError;
 use crate::config::ConfigError;
+use crate::domain::KeyId;
 use crate::ports::Unexpected;
+use crate::services::SigningError;
 
 /// Why authql did not start.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,16 @@ pub enum StartError {
         "DATABASE_URL is missing: set it to the database to migrate; the private one is migrated when the server starts"
     )]
     NothingToMigrate,
+    /// `authql keys` without a database.
+    #[error(
+        "DATABASE_URL is missing: keys are in a server's database, so set DATABASE_URL and AUTHQL_SECRET as for that server; a private PostgreSQL has its own in the data folder, can be reached only while that server runs, and its secret is in the file `secret`"
+    )]
+    NoKeys,
+    /// A signing key was sealed under another secret.
+    #[error(
+        "the signing key {0} in the database opens under neither AUTHQL_SECRET nor AUTHQL_SECRET_PREVIOUS: set AUTHQL_SECRET_PREVIOUS to the secret before this one, or, if it is lost, take the key away with `authql keys retire {0}`"
+    )]
+    Sealed(KeyId),
     /// The port is taken.
     #[error(
         "AUTHQL_LISTEN names {address}, which cannot be listened on ({source}): choose another port, or stop what uses it"
@@ -52,5 +64,14 @@ pub enum StartError {
 impl From<Unexpected> for StartError {
     fn from(error: Unexpected) -> Self {
         Self::Broken(error.into())
+    }
+}
+
+impl From<SigningError> for StartError {
+    fn from(error: SigningError) -> Self {
+        match error {
+            SigningError::Sealed(key) => Self::Sealed(key),
+            SigningError::Unexpected(error) => error.into(),
+        }
     }
 }

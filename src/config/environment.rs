@@ -21,6 +21,7 @@ const NAMES: &[&str] = &[
     "AUTHQL_SESSION_MAX_AGE",
     "AUTHQL_REFRESH_REPLAY_WINDOW",
     "AUTHQL_REFRESH_LOST_ANSWER",
+    "AUTHQL_KEY_ROTATION",
     "AUTHQL_PASSWORD_MIN_LENGTH",
     "AUTHQL_HASH_LANES",
     "AUTHQL_HASH_MEMORY",
@@ -34,7 +35,8 @@ const NAMES: &[&str] = &[
 ];
 
 /// The settings that may also be given as the name of a file, in a variable with `_FILE` at its end.
-const SECRETS: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "SMTP_URL", "AUTHQL_SECRET"];
+const SECRETS: [&str; 5] =
+    ["DATABASE_URL", "REDIS_URL", "SMTP_URL", "AUTHQL_SECRET", "AUTHQL_SECRET_PREVIOUS"];
 
 /// Setting names and their texts.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use chrono::TimeDelta;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::domain::{
@@ -29,6 +29,10 @@ pub struct Config {
     pub stores: StoresConfig,
     /// What every key is derived from; generated and kept in the data folder when `None`. Read from `AUTHQL_SECRET`.
     pub secret: Option<SecretString>,
+    /// What else opens: the secret before the present one, or the one to come. Read from `AUTHQL_SECRET_PREVIOUS`.
+    pub previous_secret: Option<SecretString>,
+    /// How long a signing key signs. Read from `AUTHQL_KEY_ROTATION`.
+    pub key_rotation: TimeDelta,
     /// Tokens and sessions.
     pub sessions: SessionsConfig,
     /// Passwords.
@@ -143,6 +147,7 @@ impl Config {
         if let Some(secret) = &secret {
             parse::check_secret("AUTHQL_SECRET", secret)?;
         }
+        let previous_secret = previous_secret(environment, secret.as_ref())?;
         let smtp_url = environment.secret("SMTP_URL")?;
         let has_servers = stores.database_url.is_some() || stores.redis_url.is_some() || smtp_url.is_some();
         let http = http(environment)?;
@@ -169,7 +174,30 @@ impl Config {
             http,
             stores,
             secret,
+            previous_secret,
+            key_rotation: environment.duration("AUTHQL_KEY_ROTATION", "90d", "1h", "3650d")?,
         })
+    }
+}
+
+fn previous_secret(
+    environment: &Environment,
+    present: Option<&SecretString>,
+) -> Result<Option<SecretString>, ConfigError> {
+    const NAME: &str = "AUTHQL_SECRET_PREVIOUS";
+    let previous = environment.secret(NAME)?;
+    let Some(secret) = &previous else { return Ok(None) };
+    parse::check_secret(NAME, secret)?;
+    match present {
+        None => Err(ConfigError::new(
+            NAME,
+            "is set, and AUTHQL_SECRET is not: set AUTHQL_SECRET to the secret that takes its place",
+        )),
+        Some(present) if present.expose_secret() == secret.expose_secret() => Err(ConfigError::new(
+            NAME,
+            "is the same as AUTHQL_SECRET: unset it, or set it to the other secret",
+        )),
+        Some(_) => Ok(previous),
     }
 }
 

@@ -65,6 +65,7 @@ fn each_wrong_text_is_refused_by_name() {
         ("AUTHQL_ACCESS_TTL", "-1m", "is no duration"),
         ("AUTHQL_REFRESH_TTL", "99999999999999999999d", "is no duration"),
         ("AUTHQL_REFRESH_REPLAY_WINDOW", "11m", "may be 0s to 10m"),
+        ("AUTHQL_KEY_ROTATION", "59m", "may be 1h to 3650d"),
         ("AUTHQL_PASSWORD_MIN_LENGTH", "7", "is no number from 8 to 128"),
         ("AUTHQL_HASH_LANES", "0", "is no number from 1 to 64"),
         ("AUTHQL_HASH_MEMORY", "1024", "is no number from 7168"),
@@ -104,6 +105,16 @@ fn a_weak_secret_is_refused() {
     }
     assert!(read(&[("AUTHQL_SECRET", SECRET)]).is_ok());
     assert!(read(&[("AUTHQL_SECRET", "5d41402abc4b2a76b9719d911017c592")]).is_ok());
+}
+
+#[test]
+fn a_previous_secret_is_another_one_and_as_good() {
+    let with = |previous| complaint(&[("AUTHQL_SECRET", SECRET), ("AUTHQL_SECRET_PREVIOUS", previous)]);
+    assert!(with(SECRET).contains("AUTHQL_SECRET_PREVIOUS is the same as AUTHQL_SECRET"));
+    assert!(with("changeme").starts_with("AUTHQL_SECRET_PREVIOUS is too short"));
+    assert!(complaint(&[("AUTHQL_SECRET_PREVIOUS", SECRET)]).contains("and AUTHQL_SECRET is not"));
+    let other = "a3Vx0mJm1n9cYd8rT5uWzA7bK2eP4hLs6fGiNoQtRvE=";
+    assert!(read(&[("AUTHQL_SECRET", SECRET), ("AUTHQL_SECRET_PREVIOUS", other)]).is_ok());
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod mail;
 mod network;
 mod password;
 mod session;
+mod signing_key;
 mod token;
 
 pub use account::{Locale, LocaleError, PersonName, PersonNameError, User};
@@ -20,4 +21,5 @@ pub use mail::{Mail, MailKind, RetryPolicy};
 pub use network::{TrustedProxies, TrustedProxiesError};
 pub use password::{Password, PasswordError, PasswordPolicy, Weakness};
 pub use session::{Generation, Lifetimes, RotationPolicy, Session, SessionEnd, Verdict};
+pub use signing_key::{CLOCK_SKEW, Handover, KeyId, KeyRing, KeyState, Seed, SigningKey};
 pub use token::{AccessToken, IssuedToken, RefreshToken, TokenPair, Viewer};

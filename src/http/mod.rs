@@ -1,8 +1,9 @@
-//! HTTP: `/graphql`, health, and the pages for people. What a request means, the [schema](crate::graphql) decides.
+//! HTTP: `/graphql`, the public keys, health, and the pages for people. What a request means, the [schema](crate::graphql) decides.
 
 mod error;
 mod graphql;
 mod health;
+mod keys;
 mod pages;
 mod request;
 
@@ -49,6 +50,7 @@ pub fn router(
     let trusted_proxies = Arc::new(trusted_proxies);
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post).fallback(method_not_allowed))
+        .route("/.well-known/jwks.json", get(keys::jwks))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     if has_graphiql {

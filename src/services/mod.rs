@@ -9,6 +9,7 @@ mod registration;
 mod revocation;
 mod sessions;
 mod sightings;
+mod signing;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub use registration::{NewAccount, Registration};
 pub use revocation::{Mirror, Standing};
 pub use sessions::{EndSessionError, OwnSessions, SessionsSeen};
 pub use sightings::Sightings;
+pub use signing::{Signing, SigningError};
 
 use crate::ports::{Mailbox, Readiness, StoredMail};
 
@@ -37,6 +39,8 @@ pub struct Services {
     pub accounts: Accounts,
     /// What people see of their sessions.
     pub sessions: OwnSessions,
+    /// The keys of access tokens.
+    pub signing: Arc<Signing>,
     /// Whether authql can do its work.
     pub health: Health,
     /// The mailbox of the zero-configuration mode; `None` where mails are really sent.

@@ -157,6 +157,7 @@ async fn every_answer_has_its_headers_once_and_inner_pages_stay_inside() {
     let Some(edge) = Edge::in_front_of(&app).await else { return };
     for (path, arguments, status) in [
         ("/graphql?query=%7B__typename%7D", &[][..], "200"),
+        ("/.well-known/jwks.json", &[], "200"),
         ("/nowhere", &[], "404"),
         ("/health/ready", &[], "404"),
         ("/mailbox", &[], "404"),

@@ -10,6 +10,7 @@ mod authentication;
 mod edge;
 
 mod faults;
+mod keys;
 mod mailing;
 mod model;
 mod program;
@@ -18,3 +19,4 @@ mod revocation;
 mod sessions;
 mod storm;
 mod transport;
+mod verifying;

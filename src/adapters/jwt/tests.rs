@@ -1,23 +1,43 @@
 //! Forged, confused and malformed tokens (SECURITY.md TOK-1 to TOK-5, TOK-7).
 
-use secrecy::ExposeSecret;
+use aws_lc_rs::signature::KeyPair;
+use secrecy::SecretBox;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::{Lifetimes, UserId};
 
 const ISSUER: &str = "https://auth.example.com";
+const SECRET: &str = "a secret of at least thirty-two bytes";
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000, 500_000_000).unwrap()
 }
 
 fn tokens() -> JwtTokens {
-    tokens_of(ISSUER, "a secret of at least thirty-two bytes")
+    tokens_of(ISSUER, SECRET)
 }
 
+/// Tokens whose one key has the same `kid` for each secret.
 fn tokens_of(issuer: &str, secret: &str) -> JwtTokens {
-    JwtTokens::new(issuer, TimeDelta::minutes(15), &RootSecret::new(&secret.into())).unwrap()
+    let tokens = without_keys(issuer, secret, None);
+    tokens.use_keys(&[key(1, secret, now())]).unwrap();
+    tokens
+}
+
+fn without_keys(issuer: &str, secret: &str, previous: Option<&str>) -> JwtTokens {
+    let root = |text: &str| RootSecret::new(&text.into());
+    let secrets = RootSecrets { present: root(secret), previous: previous.map(root) };
+    JwtTokens::new(issuer, TimeDelta::minutes(15), &secrets).unwrap()
+}
+
+fn key(number: i32, secret: &str, activates_at: DateTime<Utc>) -> OpenKey {
+    let seed = *RootSecret::new(&secret.into()).derive(&format!("key {number}"));
+    let public =
+        Ed25519KeyPair::from_seed_unchecked(&seed).unwrap().public_key().as_ref().try_into().unwrap();
+    let id = KeyId::parse(&format!("key-{number}")).unwrap();
+    let key = SigningKey { number, id, public, created_at: now(), activates_at, gone_at: None };
+    OpenKey { key, seed: Arc::new(SecretBox::new(Box::new(seed))) }
 }
 
 fn session() -> Session {
@@ -52,12 +72,14 @@ fn with_header(token: &str, header: &Value) -> String {
 }
 
 /// A token of this kind with a claim changed, properly signed: what a bug of ours might issue.
-fn with_claim(kind: &Kind, token: &str, name: &str, value: Option<Value>) -> String {
+fn with_claim(tokens: &JwtTokens, token: &str, name: &str, value: Option<Value>) -> String {
     let mut claims = part(token, 1);
     match value {
         Some(value) => claims[name] = value,
         None => drop(claims.as_object_mut().unwrap().remove(name)),
     }
+    let keys = tokens.access_keys();
+    let (_, kind) = &keys.by_id["key-1"];
     encode(&kind.header, &claims, &kind.signing).unwrap()
 }
 
@@ -97,7 +119,7 @@ fn one_kind_never_passes_for_the_other() {
 fn tokens_of_another_issuer_or_another_secret_are_refused() {
     let tokens = tokens();
     for stranger in [
-        tokens_of("https://evil.example.com", "a secret of at least thirty-two bytes"),
+        tokens_of("https://evil.example.com", SECRET),
         tokens_of(ISSUER, "another secret of thirty-two bytes"),
     ] {
         assert_eq!(tokens.read_access(&access(&stranger), now()).unwrap_err(), TokenError::Invalid);
@@ -123,6 +145,8 @@ fn the_header_decides_nothing() {
         ("typ", json!("rt+jwt")),
         ("kid", json!("../../dev/null")),
         ("kid", json!("x".repeat(3000))),
+        ("kid", json!("key-2")),
+        ("kid", json!(["key-1"])),
         ("jku", json!("https://evil.example.com/jwks.json")),
         ("jwk", json!({"kty": "OKP", "crv": "Ed25519", "x": "AAAA"})),
         ("x5c", json!(["AAAA"])),
@@ -150,14 +174,11 @@ fn the_header_decides_nothing() {
 fn a_mac_with_the_public_key_is_no_signature() {
     let tokens = tokens();
     let token = access(&tokens);
-    let seed =
-        RootSecret::new(&"a secret of at least thirty-two bytes".into()).derive("access token signing key");
-    let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).unwrap();
+    let public = tokens.access_keys().by_id["key-1"].0.public;
     let mut header = Header::new(Algorithm::HS256);
     header.typ = Some("at+jwt".to_owned());
-    header.kid.clone_from(&tokens.access.header.kid);
-    let forged =
-        encode(&header, &part(&token, 1), &EncodingKey::from_secret(pair.public_key().as_ref())).unwrap();
+    header.kid = Some("key-1".to_owned());
+    let forged = encode(&header, &part(&token, 1), &EncodingKey::from_secret(&public)).unwrap();
     assert_eq!(tokens.read_access(&forged, now()).unwrap_err(), TokenError::Invalid);
 }
 
@@ -166,12 +187,12 @@ fn every_claim_is_required_and_has_its_type() {
     let tokens = tokens();
     let token = access(&tokens);
     for name in ["iss", "aud", "sub", "sid", "gen", "iat", "nbf", "exp", "jti"] {
-        let without = with_claim(&tokens.access, &token, name, None);
+        let without = with_claim(&tokens, &token, name, None);
         assert_eq!(tokens.read_access(&without, now()).unwrap_err(), TokenError::Invalid, "without {name}");
     }
     for value in [json!("1700000900"), json!(null), json!([1_700_000_900]), json!(1e300), json!(true)] {
         for name in ["exp", "nbf", "iat", "gen"] {
-            let odd = with_claim(&tokens.access, &token, name, Some(value.clone()));
+            let odd = with_claim(&tokens, &token, name, Some(value.clone()));
             assert_eq!(tokens.read_access(&odd, now()).unwrap_err(), TokenError::Invalid, "{name} {value}");
         }
     }
@@ -181,7 +202,7 @@ fn every_claim_is_required_and_has_its_type() {
         ("aud", json!(format!("{ISSUER}#refresh"))),
         ("iss", json!("https://evil.example.com")),
     ] {
-        let odd = with_claim(&tokens.access, &token, name, Some(value));
+        let odd = with_claim(&tokens, &token, name, Some(value));
         assert_eq!(tokens.read_access(&odd, now()).unwrap_err(), TokenError::Invalid, "{name}");
     }
 }
@@ -214,4 +235,92 @@ fn what_is_no_token_is_refused() {
     for text in ["", ".", "..", "a.b.c", "\0", &token[..token.len() - 1], changed.as_str(), long.as_str()] {
         assert_eq!(tokens.read_access(text, now()).unwrap_err(), TokenError::Invalid, "{text}");
     }
+}
+
+#[test]
+fn a_token_of_an_unknown_key_is_refused_however_well_it_is_signed() {
+    let tokens = without_keys(ISSUER, SECRET, None);
+    tokens.use_keys(&[key(1, SECRET, now()), key(2, SECRET, now())]).unwrap();
+    let token = access(&tokens);
+    assert_eq!(part(&token, 0)["kid"], "key-2", "the newest that has begun signs");
+    assert!(tokens.read_access(&token, now()).is_ok());
+    assert_eq!(tokens_of(ISSUER, SECRET).read_access(&token, now()).unwrap_err(), TokenError::Invalid);
+    assert_eq!(tokens_of(ISSUER, SECRET).read_expired_access(&token).unwrap_err(), TokenError::Invalid);
+}
+
+#[test]
+fn the_next_key_verifies_and_does_not_sign_before_its_time() {
+    let tokens = without_keys(ISSUER, SECRET, None);
+    let begins = now() + TimeDelta::minutes(1);
+    tokens.use_keys(&[key(1, SECRET, now()), key(2, SECRET, begins)]).unwrap();
+    let issued = |at| tokens.issue(&session(), at).unwrap().access.text.expose_secret().to_owned();
+    assert_eq!(part(&issued(begins - TimeDelta::milliseconds(1)), 0)["kid"], "key-1");
+    assert_eq!(part(&issued(begins), 0)["kid"], "key-2");
+    // A sister whose clock is ahead has begun with it.
+    assert!(tokens.read_access(&issued(begins), now()).is_ok());
+}
+
+#[test]
+fn a_key_verifies_until_it_is_gone_and_a_retired_one_no_more() {
+    let tokens = without_keys(ISSUER, SECRET, None);
+    let (mut old, new) = (key(1, SECRET, now()), key(2, SECRET, now()));
+    tokens.use_keys(&[old.clone()]).unwrap();
+    let token = access(&tokens);
+    old.key.gone_at = Some(now() + TimeDelta::minutes(1));
+    tokens.use_keys(&[old, new.clone()]).unwrap();
+    assert!(tokens.read_access(&token, now() + TimeDelta::seconds(59)).is_ok());
+    let gone = now() + TimeDelta::minutes(1);
+    assert_eq!(tokens.read_access(&token, gone).unwrap_err(), TokenError::Invalid);
+    tokens.use_keys(&[new]).unwrap();
+    assert_eq!(tokens.read_access(&token, now()).unwrap_err(), TokenError::Invalid);
+}
+
+#[test]
+fn a_refresh_token_outlives_a_change_of_the_secret() {
+    const NEW: &str = "a new secret of at least thirty-two bytes";
+    let key = key(1, SECRET, now());
+    let with = |secret, previous| {
+        let tokens = without_keys(ISSUER, secret, previous);
+        tokens.use_keys(std::slice::from_ref(&key)).unwrap();
+        tokens
+    };
+    let (old, both, new) = (with(SECRET, None), with(NEW, Some(SECRET)), with(NEW, None));
+    assert!(both.read_refresh(&refresh(&old)).is_ok());
+    assert!(new.read_refresh(&refresh(&both)).is_ok(), "issued under the new one");
+    assert_eq!(new.read_refresh(&refresh(&old)).unwrap_err(), TokenError::Invalid);
+    assert!(new.read_access(&access(&old), now()).is_ok(), "signing keys do not depend on it");
+    // In preparation, instances that still issue under the old one read the new one.
+    assert!(with(SECRET, Some(NEW)).read_refresh(&refresh(&both)).is_ok());
+}
+
+#[test]
+fn without_keys_nothing_is_issued_and_nothing_is_read() {
+    let tokens = without_keys(ISSUER, SECRET, None);
+    assert!(matches!(tokens.issue(&session(), now()), Err(Unexpected::Unavailable { .. })));
+    let token = access(&tokens_of(ISSUER, SECRET));
+    assert_eq!(tokens.read_access(&token, now()).unwrap_err(), TokenError::Invalid);
+}
+
+#[test]
+fn a_remembered_token_is_judged_anew_each_time() {
+    let tokens = without_keys(ISSUER, SECRET, None);
+    let mut key = key(1, SECRET, now());
+    tokens.use_keys(std::slice::from_ref(&key)).unwrap();
+    let token = access(&tokens);
+    let first = tokens.read_access(&token, now()).unwrap();
+    let again = tokens.read_access(&token, now()).unwrap();
+    assert_eq!((first.session_id, first.expires_at), (again.session_id, again.expires_at));
+    let (early, late) = (now() - TimeDelta::seconds(62), now() + TimeDelta::minutes(15));
+    assert_eq!(tokens.read_access(&token, early).unwrap_err(), TokenError::Invalid);
+    assert_eq!(tokens.read_access(&token, late).unwrap_err(), TokenError::Expired);
+
+    let forged = token.replacen('.', ".A", 1);
+    assert_eq!(tokens.read_access(&forged, now()).unwrap_err(), TokenError::Invalid);
+
+    key.key.gone_at = Some(now() + TimeDelta::seconds(1));
+    tokens.use_keys(&[key]).unwrap();
+    assert!(tokens.read_access(&token, now()).is_ok());
+    assert_eq!(tokens.read_access(&token, now() + TimeDelta::seconds(1)).unwrap_err(), TokenError::Invalid);
+    tokens.use_keys(&[]).unwrap();
+    assert_eq!(tokens.read_access(&token, now()).unwrap_err(), TokenError::Invalid);
 }

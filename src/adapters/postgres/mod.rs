@@ -3,6 +3,7 @@
 mod outbox;
 mod session_directory;
 mod sessions;
+mod signing_keys;
 mod users;
 
 use std::path::Path;
@@ -17,6 +18,7 @@ use tracing::log::LevelFilter;
 pub use outbox::PgOutbox;
 pub use session_directory::PgSessionDirectory;
 pub use sessions::PgSessions;
+pub use signing_keys::PgSigningKeys;
 pub use users::PgUsers;
 
 use crate::ports::{Readiness, Unexpected};
@@ -109,6 +111,12 @@ impl Database {
     #[must_use]
     pub fn session_directory(&self) -> PgSessionDirectory {
         PgSessionDirectory(self.pool.clone())
+    }
+
+    /// The signing keys in it.
+    #[must_use]
+    pub fn signing_keys(&self) -> PgSigningKeys {
+        PgSigningKeys(self.pool.clone())
     }
 
     /// The mails in it that are owed.

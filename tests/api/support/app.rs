@@ -116,9 +116,11 @@ impl TestApp {
     async fn run(&mut self) {
         let environment: Environment = self.settings.iter().cloned().collect();
         let config = Config::from_environment(&environment).unwrap();
+        let (is_port_fixed, listen) = (config.http.is_port_fixed, config.http.listen);
         let clock: Arc<dyn authql::ports::Clock> = self.clock.clone();
         let app = App::build(config, clock).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = if is_port_fixed { listen } else { "127.0.0.1:0".parse().unwrap() };
+        let listener = TcpListener::bind(address).await.unwrap();
         self.url = format!("http://{}", listener.local_addr().unwrap());
         let (shutdown, stopped) = oneshot::channel::<()>();
         self.shutdown = Some(shutdown);
@@ -142,6 +144,12 @@ impl TestApp {
 
     pub fn advance(&self, by: TimeDelta) {
         self.clock.advance(by);
+    }
+
+    /// Changes a setting for the next start. An empty one counts as none.
+    pub fn set(&mut self, name: &'static str, text: &str) {
+        self.settings.retain(|(known, _)| *known != name);
+        self.settings.push((name, text.to_owned()));
     }
 
     /// The setting of that name.

@@ -21,7 +21,7 @@ pub use redis::free_port;
 pub use smtp::{Mood, SmtpSink};
 
 /// A setting for the whole run: `./dev test` makes a missing server a failure.
-const STRICT: &str = "TESTS_NEED_SERVERS";
+pub const STRICT: &str = "TESTS_NEED_SERVERS";
 
 /// The program of that name, or `None` after saying that the test is left out.
 ///
