@@ -89,7 +89,7 @@ async fn serve() -> Outcome {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let listener = app::listen(&config.http).await?;
     let facts = banner::Facts::of(&config, listener.local_addr()?);
-    let app = App::build(config, Arc::new(SystemClock)).await?;
+    let app = App::build(config, Arc::new(SystemClock::new())).await?;
     banner::print(&facts, app.private_postgres());
     app.run(listener, async move {
         tokio::select! {

@@ -34,7 +34,7 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(command: Command) -> Outcome {
-    let signing = app::keys(&configure()?, Arc::new(SystemClock)).await?;
+    let signing = app::keys(&configure()?, Arc::new(SystemClock::new())).await?;
     match command {
         Command::List => {
             println!("{:<43}  {:<8}  {:<20}  VERIFIES UNTIL", "KID", "STATE", "SIGNS FROM");

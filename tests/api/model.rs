@@ -16,7 +16,7 @@ enum Step {
     /// Asks `me` with the newest access token.
     Look,
     Logout,
-    /// The clock moves by so many seconds. It may step back by less than it has moved.
+    /// The clock moves by so many seconds, or steps back.
     Wait(i64),
     /// Redis loses everything, where there is one.
     Flush,
@@ -35,6 +35,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (5_i64..90).prop_map(|long| Step::Wait(long * 7)),
         2 => (1_i64..30).prop_map(|hours| Step::Wait(hours * 3598)),
         1 => (1_i64..31).prop_map(|days| Step::Wait(days * 86_401)),
+        1 => (1_i64..60).prop_map(|step| Step::Wait(step * -7)),
         1 => Just(Step::Flush),
     ];
     prop::collection::vec(step, 1..25)
@@ -48,6 +49,7 @@ struct Model {
     idle_until: i64,
     /// Whether a token of the newest generation has been shown.
     is_newest_seen: bool,
+    access_issued_at: i64,
     access_until: i64,
 }
 
@@ -69,12 +71,23 @@ impl Model {
             rotated_at: 0,
             idle_until: 30 * DAY,
             is_newest_seen: false,
+            access_issued_at: 0,
             access_until: 900,
         }
     }
 
     fn is_live(&self) -> bool {
         !self.is_over && self.now < self.idle_until
+    }
+
+    fn issue_access(&mut self) {
+        self.access_issued_at = self.now;
+        self.access_until = (self.now + 900).min(self.idle_until);
+    }
+
+    /// Neither of the past nor of the future, by more than clocks may differ.
+    fn is_access_good(&self) -> bool {
+        self.is_live() && self.now < self.access_until && self.access_issued_at <= self.now + 60
     }
 
     fn refresh(&mut self, age: usize) -> Expected {
@@ -90,9 +103,9 @@ impl Model {
                 self.rotated_at = self.now;
                 self.idle_until = (self.now + 30 * DAY).min(90 * DAY);
                 self.is_newest_seen = false;
-                self.access_until = (self.now + 900).min(self.idle_until);
+                self.issue_access();
             }
-            Expected::SameAgain => self.access_until = (self.now + 900).min(self.idle_until),
+            Expected::SameAgain => self.issue_access(),
             Expected::Reused => self.is_over = true,
             Expected::Invalid => {}
         }
@@ -134,7 +147,7 @@ async fn play(app: &TestApp, number: usize, steps: &[Step]) -> Result<(), TestCa
                 prop_assert_eq!(found, expected, "after {:?}", step);
             }
             Step::Look => {
-                let expected = model.is_live() && model.now < model.access_until;
+                let expected = model.is_access_good();
                 let is_welcome = issued[issued.len() - 1].me(app).await.is_some();
                 prop_assert_eq!(is_welcome, expected);
                 model.is_newest_seen |= is_welcome;
