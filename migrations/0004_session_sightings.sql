@@ -22,3 +22,22 @@ CREATE TRIGGER sessions_record_end
     EXECUTE FUNCTION record_session_end();
 
 CREATE INDEX sessions_end_recorded_at_idx ON sessions (end_recorded_at) WHERE end_recorded_at IS NOT NULL;
+
+-- When the present generation began, by the clock of the database: the replay window is measured with one clock, whichever
+-- instances rotated and judge. `rotated_at` is for people.
+ALTER TABLE sessions ADD COLUMN rotation_recorded_at timestamptz NOT NULL DEFAULT clock_timestamp();
+
+-- A shut account has no sessions: their ends reach every instance as those of a logout do.
+CREATE FUNCTION end_sessions_of_disabled_user() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE sessions
+    SET ended_at = NEW.disabled_at, end_reason = 'disabled'
+    WHERE user_id = NEW.id AND ended_at IS NULL;
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER users_end_sessions_when_disabled
+    AFTER UPDATE OF disabled_at ON users
+    FOR EACH ROW
+    WHEN (OLD.disabled_at IS NULL AND NEW.disabled_at IS NOT NULL)
+    EXECUTE FUNCTION end_sessions_of_disabled_user();

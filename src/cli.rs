@@ -89,13 +89,19 @@ async fn serve() -> Outcome {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let listener = app::listen(&config.http).await?;
     let facts = banner::Facts::of(&config, listener.local_addr()?);
-    let app = App::build(config, Arc::new(SystemClock::new())).await?;
-    banner::print(&facts, app.private_postgres());
-    app.run(listener, async move {
+    let mut stop = Box::pin(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+    });
+    let app = tokio::select! {
+        app = App::build(config, Arc::new(SystemClock::new())) => app?,
+        () = &mut stop => return Ok(()),
+    };
+    banner::print(&facts, app.private_postgres());
+    app.run(listener, async move {
+        stop.await;
         tracing::info!("stopping");
     })
     .await?;

@@ -15,6 +15,8 @@ use crate::services::Mailing;
 const CONCURRENCY: usize = 8;
 /// How long mails on their way are waited for at the end before they are handed back.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long handing back may take.
+const HAND_BACK: Duration = Duration::from_secs(3);
 /// How long the list is left alone after it did not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -105,7 +107,8 @@ impl Worker {
         self.tasks.close();
         if timeout(GRACE, self.tasks.wait()).await.is_err() {
             self.hand_back.cancel();
-            self.tasks.wait().await;
+            // A database that hangs must not keep the process: then the leases run out by themselves.
+            let _ = timeout(HAND_BACK, self.tasks.wait()).await;
         }
     }
 }

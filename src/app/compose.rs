@@ -15,7 +15,7 @@ use crate::adapters::postgres::Database;
 use crate::adapters::redis::{Redis, RedisMailQueue, RedisRevocations};
 use crate::adapters::root_secret::{RootSecret, RootSecrets};
 use crate::adapters::seal::AesGcmVault;
-use crate::adapters::smtp::SmtpMailer;
+use crate::adapters::smtp::{self, SmtpMailer};
 use crate::adapters::templates::Templates;
 use crate::config::{Config, MailConfig, StoresConfig};
 use crate::graphql::{self, InputRules};
@@ -206,6 +206,7 @@ fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, St
     if let Some(url) = smtp_url {
         return Ok((Arc::new(SmtpMailer::new(url.expose_secret(), from, templates)?), None));
     }
+    smtp::sender(from)?;
     let folder = data.get()?.private_folder("mail")?;
     let files = Arc::new(FileMailbox::new(folder, from.clone(), templates));
     Ok((files.clone(), Some(files)))

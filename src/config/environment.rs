@@ -159,7 +159,10 @@ fn read_secret(name: &'static str, file: &Path) -> Result<SecretString, ConfigEr
         ConfigError::new(&name, format!("names a file that cannot be read ({error}): check its path"))
     })?;
     if metadata.permissions().mode() & 0o077 != 0 {
-        let advice = format!("names a file that others can read: run `chmod 600 {}`", file.display());
+        let advice = format!(
+            "names a file that others can read: run `chmod 600 {}`, or mount it with mode 0400",
+            file.display()
+        );
         return Err(ConfigError::new(&name, advice));
     }
     let text = fs::read_to_string(file).map_err(|error| {

@@ -321,7 +321,11 @@ fn sessions(environment: &Environment) -> Result<SessionsConfig, ConfigError> {
     }
     Ok(SessionsConfig {
         lifetimes: Lifetimes { access, idle, absolute },
-        rotation: RotationPolicy { replay_window, lost_answer, idle },
+        rotation: RotationPolicy {
+            replay_window: replay_window.to_std().unwrap_or_default(),
+            lost_answer: lost_answer.to_std().unwrap_or_default(),
+            idle,
+        },
     })
 }
 
@@ -340,7 +344,12 @@ fn passwords(environment: &Environment) -> Result<PasswordsConfig, ConfigError> 
 
 fn log(environment: &Environment) -> Result<LogConfig, ConfigError> {
     let filter = environment.get("AUTHQL_LOG")?.unwrap_or("info").to_owned();
-    if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
+    // A bare word that is no level would be taken for the name of a module, and silence everything else.
+    let is_bare_name = |directive: &str| {
+        !directive.contains(['=', '['])
+            && directive.trim().parse::<tracing_subscriber::filter::LevelFilter>().is_err()
+    };
+    if filter.split(',').any(is_bare_name) || tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
         let advice =
             "is no log filter: write a level such as `info`, or directives such as `info,authql=debug`";
         return Err(ConfigError::new("AUTHQL_LOG", advice));

@@ -25,6 +25,8 @@ pub(super) enum HttpError {
     Malformed,
     #[error("Give the query string a `query`, as in /graphql?query={{me{{email}}}}.")]
     MalformedQueryString,
+    #[error("The service cannot do this at the moment. Try again soon.")]
+    Unavailable,
     #[error("Something went wrong on our side.")]
     Failed,
 }
@@ -39,6 +41,7 @@ impl HttpError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Malformed | Self::MalformedQueryString => StatusCode::BAD_REQUEST,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -48,6 +51,7 @@ impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         let code = match self {
             Self::Failed => "INTERNAL_SERVER_ERROR",
+            Self::Unavailable => "SERVICE_UNAVAILABLE",
             _ => "BAD_REQUEST",
         };
         let body = json!({"errors": [{"message": self.to_string(), "extensions": {"code": code}}]});

@@ -22,6 +22,9 @@ use super::{MAX_BODY, Server, pages, request};
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a request may take once it has arrived.
+const DEADLINE: Duration = Duration::from_secs(10);
+
 /// Either media type of the GraphQL-over-HTTP draft.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum MediaType {
@@ -81,7 +84,9 @@ async fn execute(server: &Server, request: Request, accepted: MediaType) -> Resu
     if method == Method::GET && is_mutation {
         return Err(HttpError::MutationByGet);
     }
-    Ok(accepted.respond(server.schema.execute(request.data(context)).await))
+    // Whatever hangs behind us: the client learns that it may try again, and what was begun is rolled back or repeatable.
+    let executed = timeout(DEADLINE, server.schema.execute(request.data(context))).await;
+    executed.map(|response| accepted.respond(response)).map_err(|_| HttpError::Unavailable)
 }
 
 impl MediaType {

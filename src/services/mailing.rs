@@ -62,13 +62,14 @@ impl Mailing {
             }
             None => MailOutcome::HandedBack,
         };
+        // Without the server's reply, which may quote an address: that is in the outbox.
         let kind = claim.mail.kind.as_str();
         match &outcome {
             MailOutcome::Sent => tracing::info!(kind, "mail sent"),
-            MailOutcome::RetryAt(at, reply) => {
-                tracing::warn!(kind, reply, %at, "mail not sent; trying again");
+            MailOutcome::RetryAt(at, _) => {
+                tracing::warn!(kind, %at, "mail not sent; trying again");
             }
-            MailOutcome::Dead(reply) => tracing::error!(kind, reply, "mail given up"),
+            MailOutcome::Dead(_) => tracing::error!(kind, "mail given up"),
             MailOutcome::HandedBack => tracing::info!(kind, "mail handed back"),
         }
         if let Err(error) = self.outbox.settle(&claim, &outcome, now).await {

@@ -10,15 +10,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::domain::SessionId;
 use crate::ports::{Clock, EndCursor, Revocations, Sessions, Unexpected};
 
 /// How old the knowledge may be that an answer relies on. An end that could not be announced is held back this long.
 const FRESH: Duration = Duration::from_secs(1);
-/// How far the clock may be from that of the database before the operator is told.
+/// How far the clock may be from that of the database. Beyond it the operator is told, and nothing relies on the mirror.
 const MAX_OFFSET: TimeDelta = TimeDelta::seconds(60);
+/// How often all recent ends are read again.
+const WHOLE: Duration = Duration::from_secs(30);
+/// How long one look may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How often the rows are looked through.
 const PERIOD: Duration = Duration::from_millis(250);
 
@@ -42,6 +46,8 @@ struct Known {
     heard_as_of: Option<Instant>,
     /// Everything committed before has been read.
     read_as_of: Option<Instant>,
+    /// Whether our clock is so far from that of the database that tokens may outlive what is remembered of their sessions.
+    is_clock_off: bool,
 }
 
 /// What the mirror knows of a session.
@@ -127,20 +133,28 @@ impl Mirror {
     }
 
     async fn keep_reading(&self) {
-        let (mut cursor, mut was_read, mut was_right) = (None, true, true);
+        let mut last_whole = None;
+        let (mut cursor, mut was_read, mut was_off) = (None, true, false);
         loop {
-            match self.read(cursor).await {
+            // From time to time everything again: what took long to commit may stand behind the cursor.
+            if last_whole.is_none_or(|last: Instant| last.elapsed() > WHOLE) {
+                (cursor, last_whole) = (None, Some(Instant::now()));
+            }
+            let read = timeout(PATIENCE, self.read(cursor)).await;
+            match read.unwrap_or_else(|elapsed| Err(Unexpected::unavailable("Postgres", elapsed))) {
                 Ok(next) => {
                     (cursor, was_read) = (Some(next), true);
                     let offset = self.clock.now() - next.0;
-                    let is_right = offset.abs() <= MAX_OFFSET;
-                    if !is_right && was_right {
+                    let is_off = offset.abs() > MAX_OFFSET;
+                    if is_off && !was_off {
                         tracing::warn!(
                             seconds = offset.num_seconds(),
-                            "the clock of this machine differs from that of the database: synchronise both"
+                            "the clock of this machine differs from that of the database: synchronise both; until then, the \
+                             row of each session is asked for"
                         );
                     }
-                    was_right = is_right;
+                    self.known.write().unwrap_or_else(PoisonError::into_inner).is_clock_off = is_off;
+                    was_off = is_off;
                 }
                 Err(error) => {
                     if std::mem::take(&mut was_read) {
@@ -177,6 +191,9 @@ impl Mirror {
 
 impl Known {
     fn is_fresh(&self, now: Instant) -> bool {
+        if self.is_clock_off {
+            return false;
+        }
         let (Some(subscribed), Some(heard), Some(read)) =
             (self.subscribed_at, self.heard_as_of, self.read_as_of)
         else {
@@ -192,12 +209,7 @@ mod tests {
     use super::*;
 
     fn known(now: Instant) -> Known {
-        Known {
-            ended: HashMap::new(),
-            subscribed_at: Some(now),
-            heard_as_of: Some(now),
-            read_as_of: Some(now),
-        }
+        Known { subscribed_at: Some(now), heard_as_of: Some(now), read_as_of: Some(now), ..Known::default() }
     }
 
     #[test]
@@ -208,6 +220,7 @@ mod tests {
         assert!(!Known { heard_as_of: None, ..known(now) }.is_fresh(now));
         assert!(!Known { read_as_of: None, ..known(now) }.is_fresh(now));
         assert!(!Known { subscribed_at: None, ..known(now) }.is_fresh(now));
+        assert!(!Known { is_clock_off: true, ..known(now) }.is_fresh(now));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! first sight of a generation is written down, once, together with others.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -36,7 +36,7 @@ impl Sightings {
 
     /// Notes that a token of this generation was presented. Waits for nothing.
     pub(crate) fn note(&self, session: SessionId, generation: Generation) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         if state.noted.get(&session).is_some_and(|noted| *noted >= generation) {
             return;
         }
@@ -47,47 +47,121 @@ impl Sightings {
         state.pending.insert(session, generation);
     }
 
-    /// Writes what is pending, if this session is among it: before the row decides about a refresh.
+    /// Writes what is pending of this session, before its row decides about a refresh.
     pub(crate) async fn settle(&self, session: SessionId) -> Result<(), Unexpected> {
-        let is_pending =
-            self.state.lock().unwrap_or_else(PoisonError::into_inner).pending.contains_key(&session);
-        if is_pending { self.write().await } else { Ok(()) }
+        let pending = self.lock().pending.get(&session).copied();
+        match pending {
+            Some(generation) => self.write(&[(session, generation)]).await,
+            None => Ok(()),
+        }
     }
 
     /// Writes what has been collected once a second, for as long as it is polled.
     pub async fn keep_writing(&self) {
         loop {
             sleep(PERIOD).await;
-            if let Err(error) = self.write().await {
-                tracing::debug!(
-                    error = &error as &dyn std::error::Error,
-                    "sightings were not written; trying again"
-                );
-            }
+            self.finish().await;
         }
     }
 
-    /// Writes what is still pending, at the end.
+    /// Writes all that is pending.
     pub async fn finish(&self) {
-        if let Err(error) = self.write().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the last sightings were not written");
+        let batch: Vec<_> =
+            self.lock().pending.iter().map(|(session, generation)| (*session, *generation)).collect();
+        if batch.is_empty() {
+            return;
+        }
+        if let Err(error) = self.write(&batch).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "sightings were not written; trying again"
+            );
         }
     }
 
-    async fn write(&self) -> Result<(), Unexpected> {
-        let batch: Vec<_> =
-            self.state.lock().unwrap_or_else(PoisonError::into_inner).pending.drain().collect();
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let written = self.sessions.note_seen(&batch).await;
-        if written.is_err() {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            for (session, generation) in batch {
-                let pending = state.pending.entry(session).or_insert(generation);
-                *pending = generation.max(*pending);
+    /// What is written leaves the list afterwards, so that nothing is lost when nobody waits for this any longer.
+    async fn write(&self, batch: &[(SessionId, Generation)]) -> Result<(), Unexpected> {
+        self.sessions.note_seen(batch).await?;
+        let pending = &mut self.lock().pending;
+        for (session, written) in batch {
+            if pending.get(session).is_some_and(|generation| generation <= written) {
+                pending.remove(session);
             }
         }
-        written
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use chrono::{DateTime, Utc};
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::domain::{DeviceInfo, RefreshToken, RotationPolicy, Session, SessionEnd};
+    use crate::ports::{EndCursor, Rotation};
+
+    /// A database that takes a statement and never answers. Nothing but a sighting is ever asked of it.
+    struct Hanging;
+
+    fn missing() -> Unexpected {
+        Unexpected::fault("this test", "does not need it")
+    }
+
+    #[async_trait]
+    impl Sessions for Hanging {
+        async fn start(&self, _: &Session, _: &DeviceInfo) -> Result<(), Unexpected> {
+            Err(missing())
+        }
+        async fn rotate(
+            &self,
+            _: RefreshToken,
+            _: &DeviceInfo,
+            _: RotationPolicy,
+            _: DateTime<Utc>,
+        ) -> Result<Rotation, Unexpected> {
+            Err(missing())
+        }
+        async fn end(
+            &self,
+            _: SessionId,
+            _: SessionEnd,
+            _: DateTime<Utc>,
+        ) -> Result<Vec<SessionId>, Unexpected> {
+            Err(missing())
+        }
+        async fn end_siblings(
+            &self,
+            _: SessionId,
+            _: SessionEnd,
+            _: DateTime<Utc>,
+        ) -> Result<Vec<SessionId>, Unexpected> {
+            Err(missing())
+        }
+        async fn is_live(&self, _: SessionId, _: DateTime<Utc>) -> Result<bool, Unexpected> {
+            Err(missing())
+        }
+        async fn note_seen(&self, _: &[(SessionId, Generation)]) -> Result<(), Unexpected> {
+            std::future::pending().await
+        }
+        async fn ended_since(&self, _: Option<EndCursor>) -> Result<(Vec<SessionId>, EndCursor), Unexpected> {
+            Err(missing())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_hangs_up_takes_no_sighting_with_it() {
+        let sightings = Sightings::new(Arc::new(Hanging));
+        let session = SessionId::generate(DateTime::UNIX_EPOCH);
+        sightings.note(session, Generation::FIRST);
+        assert!(timeout(Duration::from_millis(1), sightings.settle(session)).await.is_err());
+        assert_eq!(sightings.lock().pending.get(&session), Some(&Generation::FIRST));
     }
 }

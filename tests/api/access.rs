@@ -23,10 +23,10 @@ in_both_modes! {
         assert_eq!(reason(&me(Some(&tokens.refresh)).await), "TOKEN_INVALID");
         assert!(me(Some(&tokens.access)).await.get("errors").is_none());
 
-        app.advance(TimeDelta::minutes(16));
+        app.advance(TimeDelta::minutes(16)).await;
         assert_eq!(reason(&me(Some(&tokens.access)).await), "TOKEN_EXPIRED");
         tokens.logout(&app).await;
-        app.advance(-TimeDelta::minutes(16));
+        app.advance(-TimeDelta::minutes(16)).await;
         assert_eq!(reason(&me(Some(&tokens.access)).await), "SESSION_ENDED");
     }
 
@@ -46,7 +46,7 @@ in_both_modes! {
     async fn a_stale_token_in_the_header_disturbs_no_mutation(app: TestApp) {
         let ada = app.registered("Ada").await;
         let tokens = ada.login(&app).await;
-        app.advance(TimeDelta::hours(1));
+        app.advance(TimeDelta::hours(1)).await;
         for (document, input) in [
             ("mutation ($i: RegisterInput!) { r: register(input: $i) { __typename } }",
              json!({"email": "bob@example.com", "password": ada.password})),

@@ -60,7 +60,7 @@ in_both_modes! {
     async fn a_repeated_refresh_gets_the_same_successor(app: TestApp) {
         let first = app.registered("Ada").await.login(&app).await;
         let answered = first.refresh(&app).await;
-        app.advance(TimeDelta::seconds(25));
+        app.advance(TimeDelta::seconds(25)).await;
         let repeated = first.refresh(&app).await;
         assert_eq!(answered.refresh, repeated.refresh);
         assert!(repeated.me(&app).await.is_some());
@@ -97,7 +97,7 @@ in_both_modes! {
         let first = app.registered("Ada").await.login(&app).await;
         let second = first.refresh(&app).await;
         assert!(second.me(&app).await.is_some());
-        app.advance(TimeDelta::seconds(31));
+        app.advance(TimeDelta::seconds(31)).await;
         assert_eq!(first.refusal(&app).await, "REFRESH_TOKEN_REUSED");
         assert_eq!(second.refusal(&app).await, "REFRESH_TOKEN_INVALID");
     }
@@ -106,7 +106,7 @@ in_both_modes! {
         let first = app.registered("Ada").await.login(&app).await;
         assert!(first.me(&app).await.is_some());
         let lost = first.refresh(&app).await;
-        app.advance(TimeDelta::hours(23));
+        app.advance(TimeDelta::hours(23)).await;
         let again = first.refresh(&app).await;
         assert_eq!(again.refresh, lost.refresh);
         // Now that the successor has been shown, its predecessor is a copy in the wrong hands.
@@ -117,27 +117,27 @@ in_both_modes! {
     async fn a_lost_answer_is_given_again_for_a_day_only(app: TestApp) {
         let first = app.registered("Ada").await.login(&app).await;
         first.refresh(&app).await;
-        app.advance(TimeDelta::hours(25));
+        app.advance(TimeDelta::hours(25)).await;
         assert_eq!(first.refusal(&app).await, "REFRESH_TOKEN_REUSED");
     }
 
     async fn a_session_ends_when_it_is_idle_for_too_long(app: TestApp) {
         let first = app.registered("Ada").await.login(&app).await;
-        app.advance(TimeDelta::days(29));
+        app.advance(TimeDelta::days(29)).await;
         let second = first.refresh(&app).await;
-        app.advance(TimeDelta::days(29));
+        app.advance(TimeDelta::days(29)).await;
         let third = second.refresh(&app).await;
-        app.advance(TimeDelta::days(30));
+        app.advance(TimeDelta::days(30)).await;
         assert_eq!(third.refusal(&app).await, "REFRESH_TOKEN_INVALID");
     }
 
     async fn no_refresh_extends_a_session_beyond_its_absolute_limit(app: TestApp) {
         let mut tokens = app.registered("Ada").await.login(&app).await;
         for _ in 0..8 {
-            app.advance(TimeDelta::days(11));
+            app.advance(TimeDelta::days(11)).await;
             tokens = tokens.refresh(&app).await;
         }
-        app.advance(TimeDelta::days(3));
+        app.advance(TimeDelta::days(3)).await;
         assert_eq!(tokens.refusal(&app).await, "REFRESH_TOKEN_INVALID");
     }
 
@@ -153,7 +153,7 @@ in_both_modes! {
         let ada = app.registered("Ada").await;
         let tokens = ada.login(&app).await;
         // By the access token alone, and long after it has expired.
-        app.advance(TimeDelta::hours(1));
+        app.advance(TimeDelta::hours(1)).await;
         let answer = app.graphql(LOGOUT, json!({"input": {}}), Some(&tokens.access)).await;
         assert_eq!(answer["data"]["logout"]["endedSessions"], 1, "{answer}");
         assert_eq!(tokens.refusal(&app).await, "REFRESH_TOKEN_INVALID");

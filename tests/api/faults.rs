@@ -1,4 +1,4 @@
-//! What must survive (FAULTS.md F1, F2, F4, F9, F18): Redis and Postgres killed, flushed and hung.
+//! What must survive (FAULTS.md F1, F2, F4, F9, F18): Redis and Postgres killed, flushed, shut and hung.
 
 use std::sync::Arc;
 
@@ -88,13 +88,8 @@ async fn without_postgres_the_answer_is_unavailable_and_never_unauthenticated() 
 /// once what was sent has gone out.
 #[tokio::test]
 async fn a_refresh_whose_commit_was_not_heard_is_answered_by_its_repetition() {
-    let Some(app) = TestApp::on_servers().await else { return };
-    let url = app.setting("DATABASE_URL").to_owned();
-    let (folder, database) = url.strip_prefix("postgres://authql@").unwrap().rsplit_once('/').unwrap();
-    let socket = folder.split(':').next().unwrap().replace("%2F", "/") + "/.s.PGSQL.5432";
-    let line = Proxy::to(Target::Socket(socket.into())).await;
-    let through = format!("postgres://authql@127.0.0.1:{}/{database}", line.port);
-    let sister = app.sister_with(&[("DATABASE_URL", &through)], Arc::clone(&app.clock)).await;
+    let Some((app, sister, line)) = instance_on_a_line().await else { return };
+    let database = app.setting("DATABASE_URL").rsplit('/').next().unwrap();
     let tokens = app.registered("Ada").await.login(&app).await.refresh(&sister).await;
 
     // A lock keeps the statement from its end until the line is frozen; then it commits unheard.
@@ -130,4 +125,40 @@ async fn a_refresh_whose_commit_was_not_heard_is_answered_by_its_repetition() {
     .await;
     assert_eq!(again, successor.refresh);
     successor.refresh(&sister).await;
+}
+
+/// FAULTS.md F9: the line to Postgres hangs with a statement on it.
+#[tokio::test]
+async fn a_database_that_hangs_is_not_waited_for_without_end() {
+    let Some((app, sister, line)) = instance_on_a_line().await else { return };
+    let tokens = app.registered("Ada").await.login(&app).await.refresh(&sister).await;
+    line.set(Line::Frozen);
+    for _ in 0..2 {
+        let body = serde_json::json!({"query": "mutation ($token: String) { refresh(input: { refreshToken: $token }) { __typename } }",
+            "variables": {"token": tokens.refresh}});
+        let answer = app.client.post(format!("{}/graphql", sister.url)).json(&body).send().await.unwrap();
+        let answer: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "SERVICE_UNAVAILABLE", "{answer}");
+    }
+    let alive = app.client.get(format!("{}/health/live", sister.url)).send().await.unwrap();
+    assert_eq!(alive.status(), 204);
+    line.set(Line::Cut);
+    line.set(Line::Open);
+    let again = eventually("the line works again", async || {
+        let answer = tokens.try_refresh(&sister).await;
+        (answer["data"]["refresh"]["__typename"] == "RefreshSuccess").then_some(())
+    });
+    again.await;
+}
+
+/// An instance, and a second one that reaches the same Postgres over a line.
+async fn instance_on_a_line() -> Option<(TestApp, TestApp, Proxy)> {
+    let app = TestApp::on_servers().await?;
+    let url = app.setting("DATABASE_URL").to_owned();
+    let (folder, database) = url.strip_prefix("postgres://authql@").unwrap().rsplit_once('/').unwrap();
+    let socket = folder.split(':').next().unwrap().replace("%2F", "/") + "/.s.PGSQL.5432";
+    let line = Proxy::to(Target::Socket(socket.into())).await;
+    let through = format!("postgres://authql@127.0.0.1:{}/{database}", line.port);
+    let sister = app.sister_with(&[("DATABASE_URL", &through)], Arc::clone(&app.clock)).await;
+    Some((app, sister, line))
 }

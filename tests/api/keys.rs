@@ -76,7 +76,7 @@ in_both_modes! {
         let ada = app.registered("Ada").await;
         let first = published(&app).await;
         assert_eq!(kid(&ada.login(&app).await.access), first[0]);
-        app.advance(TimeDelta::days(90));
+        app.advance(TimeDelta::days(90)).await;
         let tokens = ada.login(&app).await;
         assert_eq!(kid(&tokens.access), first[1], "no reload is needed for that");
         let ahead = eventually("the one after is published", async || {
@@ -85,7 +85,7 @@ in_both_modes! {
         })
         .await;
         assert_eq!(ahead[..2], first[..]);
-        app.advance(TimeDelta::minutes(17));
+        app.advance(TimeDelta::minutes(17)).await;
         assert_eq!(published(&app).await, ahead[1..]);
     }
 }
@@ -119,7 +119,7 @@ async fn keys_rotate_under_load_without_one_refused_good_token() {
     let rotating = async {
         for round in 0..30 {
             // A token is at most 14 of its 15 minutes old while it is asked with.
-            one.advance(TimeDelta::minutes(14));
+            one.advance(TimeDelta::minutes(14)).await;
             answered(5).await;
             // In 14 real minutes each instance would have looked 840 times: once has to do.
             up_to_date(&one, &other).await;
@@ -211,7 +211,7 @@ async fn an_operator_lists_and_rotates_keys() {
     let ada = app.registered("Ada").await;
     assert_eq!(kid(&ada.login(&app).await.access), before[0]);
     eventually("the one after is published", async || (published(&app).await.len() == 3).then_some(())).await;
-    app.advance(TimeDelta::minutes(11));
+    app.advance(TimeDelta::minutes(11)).await;
     assert_eq!(kid(&ada.login(&app).await.access), before[1]);
 
     let nowhere = output(Path::new("/"), &[], &["keys", "list"]);

@@ -35,7 +35,7 @@ async fn mail_waits_for_its_server_and_arrives_once() {
     let ada = app.registered("Ada").await;
     eventually("it has been tried in vain", async || (only_mail(&app).await.1 >= 2).then_some(())).await;
     app.smtp.as_mut().unwrap().restart().await;
-    app.advance(TimeDelta::minutes(1));
+    app.advance(TimeDelta::minutes(1)).await;
     let letters = app.letters_to(&ada.email, 1).await;
     eventually("it is recorded as sent", async || (only_mail(&app).await.0 == "sent").then_some(())).await;
     assert_eq!(letters.len(), 1);
@@ -69,6 +69,23 @@ async fn a_mail_that_is_refused_for_good_is_a_dead_letter_with_the_reply() {
     assert!(reply.1.contains("no such person here"), "{}", reply.1);
 }
 
+/// A slip of the operator's is no fault of the mails.
+#[tokio::test]
+async fn a_wrong_password_for_the_mail_server_costs_no_mail() {
+    let Some(mut app) = TestApp::on_servers().await else { return };
+    let (wrong, right) =
+        (app.setting("SMTP_URL").replace("smtp://", "smtp://ada:wrong@"), app.setting("SMTP_URL").to_owned());
+    app.set("SMTP_URL", &wrong);
+    app.restart().await;
+    let ada = app.registered("Ada").await;
+    app.smtp.as_ref().unwrap().wait_for_offers(2).await;
+    assert_eq!(only_mail(&app).await.0, "pending");
+    app.set("SMTP_URL", &right);
+    app.restart().await;
+    app.advance(TimeDelta::minutes(1)).await;
+    assert_eq!(app.letters_to(&ada.email, 1).await.len(), 1);
+}
+
 #[tokio::test]
 async fn a_server_that_never_answers_holds_up_nobody_else() {
     let Some(app) = TestApp::on_servers().await else { return };
@@ -92,6 +109,17 @@ async fn junk_in_the_list_and_a_broken_row_stop_nobody() {
     let _: i64 = redis.command("LPUSH authql:mail junk \u{7f} 0 {}").await;
     let ada = app.registered("Ada").await;
     assert_eq!(app.letters_to(&ada.email, 1).await.len(), 1);
+    let buried = "SELECT last_error FROM outbox WHERE state = 'dead' AND kind = 'welcome'";
+    let reason: String = eventually("the broken row is given up", async || {
+        sqlx::query_scalar(buried).fetch_optional(&mut app.database().await).await.unwrap()
+    })
+    .await;
+    assert!(reason.contains("an e-mail address"), "{reason}");
+    let unknown: String = sqlx::query_scalar("SELECT state FROM outbox WHERE kind = 'nonsense'")
+        .fetch_one(&mut app.database().await)
+        .await
+        .unwrap();
+    assert_eq!(unknown, "pending", "a newer version may know this kind");
 }
 
 #[tokio::test]

@@ -159,7 +159,7 @@ async fn play(app: &TestApp, number: usize, steps: &[Step]) -> Result<(), TestCa
             }
             Step::Wait(seconds) => {
                 model.now += seconds;
-                app.advance(TimeDelta::seconds(seconds));
+                app.advance(TimeDelta::seconds(seconds)).await;
             }
             Step::Flush => {
                 if let Some(redis) = &app.redis {

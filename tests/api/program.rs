@@ -258,3 +258,23 @@ async fn several_migrate_at_once_and_a_role_without_ddl_can_serve() {
     program.signal("TERM");
     assert_eq!(program.wait().await.code(), Some(0));
 }
+
+#[tokio::test]
+async fn a_start_that_waits_for_a_silent_database_can_be_stopped() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://authql@{}/authql", silent.local_addr().unwrap());
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("AUTHQL_SECRET", "a3Vx0mJm1n9cYd8rT5uWzA7bK2eP4hLs6fGiNoQtRvE="),
+        ("AUTHQL_PUBLIC_URL", "http://localhost"),
+        ("AUTHQL_LISTEN", "127.0.0.1:0"),
+    ];
+    let folder = folder();
+    let mut child = command(folder.path(), &settings).arg("serve").spawn().unwrap();
+    // Whoever connects is waiting from then on.
+    let waiting = tokio::task::spawn_blocking(move || silent.accept().unwrap()).await.unwrap();
+    signal(child.id(), "TERM");
+    let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    drop(waiting);
+}

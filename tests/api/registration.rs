@@ -114,3 +114,18 @@ in_both_modes! {
         assert!(!row.contains(&ada.password), "{row}");
     }
 }
+
+/// FAULTS.md F29.
+#[tokio::test]
+async fn two_instances_make_one_account_of_an_address() {
+    let Some(app) = TestApp::on_servers().await else { return };
+    let sister = app.sister().await;
+    let input = json!({"email": "ada@example.com", "password": "correct horse battery staple"});
+    let attempts =
+        (0..20).map(|number| register(if number % 2 == 0 { &app } else { &sister }, input.clone()));
+    for answer in futures_util::future::join_all(attempts).await {
+        assert_eq!(answer["data"]["register"]["__typename"], "RegisterSuccess", "{answer}");
+    }
+    let letters = app.letters_to("ada@example.com", 20).await;
+    assert_eq!(letters.iter().filter(|letter| letter.subject.starts_with("Welcome")).count(), 1);
+}

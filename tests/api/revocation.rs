@@ -138,6 +138,7 @@ async fn instances_whose_clocks_differ_raise_no_alarm_and_extend_nothing() {
         let ada = app.registered(&format!("Ada{seconds}")).await;
         let first = ada.login(&app).await;
         let second = first.refresh(&sister).await;
+        assert!(second.me(&app).await.is_some() || offset > TimeDelta::seconds(60), "{offset}: a good token");
         assert_eq!(first.refresh(&app).await.refresh, second.refresh, "{offset}: a second tab is no thief");
         let third = second.refresh(&app).await.refresh(&sister).await;
         assert!(third.me(&sister).await.is_some());

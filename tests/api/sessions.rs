@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{LOGIN, Mode, Person, REFRESH, TestApp, Tokens, in_both_modes};
+use crate::support::{LOGIN, Mode, Person, REFRESH, TestApp, Tokens, eventually, in_both_modes};
 
 const SESSIONS: &str = "query ($first: Int, $after: String, $last: Int, $before: String) { me { \
     sessions(first: $first, after: $after, last: $last, before: $before) { \
@@ -61,7 +61,7 @@ async fn node(app: &TestApp, tokens: &Tokens, id: &str) -> Value {
 async fn five(app: &TestApp, person: &Person) -> (Vec<String>, Tokens) {
     for _ in 0..4 {
         person.login(app).await;
-        app.advance(TimeDelta::minutes(1));
+        app.advance(TimeDelta::minutes(1)).await;
     }
     let newest = person.login(app).await;
     (ids(&page(app, &newest, json!({})).await), newest)
@@ -72,14 +72,14 @@ in_both_modes! {
         let (ada, bob) = (app.registered("Ada").await, app.registered("Bob").await);
         let phone = ada.login(&app).await;
         bob.login(&app).await;
-        app.advance(TimeDelta::minutes(10));
+        app.advance(TimeDelta::minutes(10)).await;
         let laptop = ada.login(&app).await;
         let sessions = nodes(&app, &laptop, json!({})).await;
         assert_eq!(sessions.len(), 2, "{sessions:?}");
         assert_eq!((&sessions[0]["current"], &sessions[1]["current"]), (&json!(true), &json!(false)));
         assert!(sessions[0]["createdAt"].as_str() > sessions[1]["createdAt"].as_str());
 
-        app.advance(TimeDelta::minutes(10));
+        app.advance(TimeDelta::minutes(10)).await;
         let phone = phone.refresh(&app).await;
         let sessions = nodes(&app, &phone, json!({})).await;
         assert_eq!((&sessions[0]["current"], &sessions[1]["current"]), (&json!(false), &json!(true)));
@@ -95,7 +95,7 @@ in_both_modes! {
         second.refresh(&app).await.refresh(&app).await;
         assert_eq!(second.refusal(&app).await, "REFRESH_TOKEN_REUSED");
         assert_eq!(nodes(&app, &third, json!({})).await.len(), 1);
-        app.advance(TimeDelta::days(31));
+        app.advance(TimeDelta::days(31)).await;
         let fourth = ada.login(&app).await;
         assert_eq!(nodes(&app, &fourth, json!({})).await.len(), 1);
     }
@@ -265,6 +265,18 @@ in_both_modes! {
             }
         }
         assert!(tokens.me(&app).await.is_some());
+    }
+
+    async fn a_shut_account_sees_and_ends_nothing(app: TestApp) {
+        let ada = app.registered("Ada").await;
+        let (phone, laptop) = (ada.login(&app).await, ada.login(&app).await);
+        let session = id(&app, &laptop).await;
+        sqlx::query("UPDATE users SET disabled_at = now()").execute(&mut app.database().await).await.unwrap();
+        eventually("the end is known", async || phone.me(&app).await.is_none().then_some(())).await;
+        for (document, variables) in [(NODE, json!({"id": session})), (REVOKE, json!({"id": session}))] {
+            let answer = app.graphql(document, variables, Some(&phone.access)).await;
+            assert_eq!(answer["errors"][0]["extensions"]["reason"], "SESSION_ENDED", "{answer}");
+        }
     }
 
     async fn a_login_lists_the_session_that_it_started_as_the_current_one(app: TestApp) {

@@ -71,16 +71,33 @@ async fn ten_thousand_refreshes_in_a_storm_lose_no_session_and_revive_none() {
     let sent = watch::Sender::new(0);
     let storms =
         people.iter().enumerate().map(|(number, person)| storm([&app, &sister], person, number, &sent));
+    let mut revoked = Vec::new();
     let weather = async {
         for quarter in 1..4 {
             let goal = SESSIONS * REFRESHES * quarter / 4;
             sent.subscribe().wait_for(|sent| *sent >= goal).await.unwrap();
             redis.kill();
+            // While nobody can be told: what is revoked now stays so, here and there, before and after.
+            let person = app.registered(&format!("Eve{quarter}")).await;
+            let tokens = person.login(&app).await;
+            assert!(tokens.me(&sister).await.is_some());
+            assert_eq!(tokens.logout(&app).await, 1);
+            assert_eq!(tokens.me(&sister).await, None, "a token outlived its session");
             redis.restart();
+            revoked.push(tokens);
         }
     };
     let (held, ()) = tokio::join!(join_all(storms), weather);
     assert!(*sent.borrow() >= SESSIONS * REFRESHES);
+
+    for tokens in revoked {
+        for instance in [&app, &sister] {
+            assert_eq!(
+                (tokens.me(instance).await, &*tokens.refusal(instance).await),
+                (None, "REFRESH_TOKEN_INVALID")
+            );
+        }
+    }
 
     // Every second one logs out while it refreshes on the other instance.
     let ends = held.iter().step_by(2).map(|tokens| async {

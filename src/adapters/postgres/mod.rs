@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
 pub use outbox::PgOutbox;
@@ -30,6 +31,9 @@ const POOL_SIZE: u32 = 16;
 /// How long a request waits for a connection before it is told to come back.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long a start waits for the database to speak.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A database, and the pool of connections to it.
 #[derive(Clone)]
 pub struct Database {
@@ -43,6 +47,11 @@ pub enum DatabaseError {
     /// The URL is not understood.
     #[error("DATABASE_URL is not understood ({0}): write postgres://user:password@host/database")]
     Url(#[source] sqlx::Error),
+    /// It takes connections and says nothing.
+    #[error(
+        "the database does not answer: check DATABASE_URL, and that the server there is PostgreSQL and not overloaded"
+    )]
+    Silent,
     /// It does not answer, or its schema could not be brought up to date.
     #[error(
         "the database cannot be used ({0}): check DATABASE_URL, that the server runs, and that the user may create tables"
@@ -85,7 +94,9 @@ impl Database {
     /// [`DatabaseError::Migration`] when the database does not answer, or a migration fails or is unknown here.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
         // A connection without the limits of the pool: waiting for another instance, and the work itself, may take long.
-        let mut connection = self.options.connect().await.map_err(MigrateError::from)?;
+        let connecting = timeout(CONNECT_TIMEOUT, self.options.connect());
+        let mut connection =
+            connecting.await.map_err(|_| DatabaseError::Silent)?.map_err(MigrateError::from)?;
         // Also where there is nothing to do, the library wants to create its table, which a server's role may not be
         // allowed to do (SECURITY.md KEY-4). And one that is newer than this program is no hindrance to it.
         if !is_up_to_date(&mut connection).await {
@@ -149,7 +160,7 @@ async fn is_up_to_date(connection: &mut PgConnection) -> bool {
 impl Readiness for Database {
     async fn check(&self) -> Result<(), Unexpected> {
         let answer = sqlx::query("SELECT 1").execute(&self.pool);
-        match tokio::time::timeout(ACQUIRE_TIMEOUT, answer).await {
+        match timeout(ACQUIRE_TIMEOUT, answer).await {
             Ok(result) => result.map(drop).map_err(unexpected),
             Err(elapsed) => Err(Unexpected::unavailable("Postgres", elapsed)),
         }

@@ -1,5 +1,7 @@
 //! Sessions in Postgres. Every race about a session ends at its row.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -76,11 +78,13 @@ impl Sessions for PgSessions {
         reason: SessionEnd,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected> {
-        let ended = sqlx::query_scalar!(
-            "UPDATE sessions
+        // Ended in any case, though it may seem to have expired: another instance, with a clock behind ours, could go on
+        // with it.
+        let ended = sqlx::query!(
+            r#"UPDATE sessions
              SET ended_at = $2, end_reason = $3
-             WHERE id = $1 AND ended_at IS NULL AND expires_at > $2
-             RETURNING id",
+             WHERE id = $1 AND ended_at IS NULL
+             RETURNING id, expires_at > $2 AS "was_live!""#,
             Uuid::from(id),
             now,
             reason.as_str(),
@@ -88,7 +92,7 @@ impl Sessions for PgSessions {
         .fetch_all(&self.0)
         .await
         .map_err(unexpected)?;
-        Ok(ended.into_iter().map(SessionId::from).collect())
+        Ok(ended.into_iter().filter(|row| row.was_live).map(|row| row.id.into()).collect())
     }
 
     async fn end_siblings(
@@ -97,15 +101,22 @@ impl Sessions for PgSessions {
         reason: SessionEnd,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected> {
-        let ended = sqlx::query_scalar!(
-            "UPDATE sessions
+        let ended = sqlx::query!(
+            r#"WITH siblings AS (
+                 SELECT id
+                 FROM sessions
+                 WHERE user_id = (
+                         SELECT user_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2
+                     )
+                     AND ended_at IS NULL
+                 ORDER BY id
+                 FOR UPDATE
+             )
+             UPDATE sessions
              SET ended_at = $2, end_reason = $3
-             WHERE user_id = (
-                     SELECT user_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2
-                 )
-                 AND ended_at IS NULL
-                 AND expires_at > $2
-             RETURNING id",
+             FROM siblings
+             WHERE sessions.id = siblings.id
+             RETURNING sessions.id, expires_at > $2 AS "was_live!""#,
             Uuid::from(id),
             now,
             reason.as_str(),
@@ -113,7 +124,7 @@ impl Sessions for PgSessions {
         .fetch_all(&self.0)
         .await
         .map_err(unexpected)?;
-        Ok(ended.into_iter().map(SessionId::from).collect())
+        Ok(ended.into_iter().filter(|row| row.was_live).map(|row| row.id.into()).collect())
     }
 
     async fn is_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Unexpected> {
@@ -124,10 +135,19 @@ impl Sessions for PgSessions {
         let (ids, generations): (Vec<Uuid>, Vec<i32>) =
             sightings.iter().map(|(id, generation)| (Uuid::from(*id), i32::from(*generation))).unzip();
         sqlx::query!(
-            "UPDATE sessions
-             SET seen_generation = seen.generation
-             FROM unnest($1::uuid[], $2::integer[]) AS seen (id, generation)
-             WHERE sessions.id = seen.id AND seen_generation < seen.generation",
+            // Rows are locked in the order of their ids, as wherever several are: nobody waits crosswise.
+            "WITH newer AS (
+                 SELECT sessions.id, seen.generation
+                 FROM sessions
+                 JOIN unnest($1::uuid[], $2::integer[]) AS seen (id, generation) ON seen.id = sessions.id
+                 WHERE seen_generation < seen.generation
+                 ORDER BY sessions.id
+                 FOR UPDATE OF sessions
+             )
+             UPDATE sessions
+             SET seen_generation = newer.generation
+             FROM newer
+             WHERE sessions.id = newer.id",
             &ids,
             &generations,
         )
@@ -170,9 +190,10 @@ impl PgSessions {
     ) -> Result<Option<Session>, Unexpected> {
         let row = sqlx::query_as!(
             SessionRow,
-            "UPDATE sessions
+            r#"UPDATE sessions
              SET generation = generation + 1,
                  rotated_at = $3,
+                 rotation_recorded_at = clock_timestamp(),
                  expires_at = LEAST($4, absolute_expires_at),
                  user_agent = COALESCE($5, user_agent),
                  ip_address = COALESCE($6, ip_address)
@@ -182,7 +203,7 @@ impl PgSessions {
                  AND expires_at > $3
                  AND EXISTS (SELECT FROM users WHERE users.id = user_id AND disabled_at IS NULL)
              RETURNING id, user_id, generation, seen_generation, rotated_at, expires_at, absolute_expires_at,
-                 ended_at",
+                 ended_at, 0::float8 AS "seconds_since_rotation!""#,
             Uuid::from(presented.session_id),
             i32::from(presented.generation),
             now,
@@ -200,12 +221,13 @@ impl PgSessions {
     async fn find_active(&self, id: SessionId) -> Result<Option<Session>, Unexpected> {
         let row = sqlx::query_as!(
             SessionRow,
-            "SELECT sessions.id, user_id, generation, seen_generation, rotated_at, expires_at,
+            r#"SELECT sessions.id, user_id, generation, seen_generation, rotated_at, expires_at,
                  absolute_expires_at,
-                 ended_at
+                 ended_at,
+                 extract(epoch FROM clock_timestamp() - rotation_recorded_at)::float8 AS "seconds_since_rotation!"
              FROM sessions
              JOIN users ON users.id = user_id
-             WHERE sessions.id = $1 AND disabled_at IS NULL",
+             WHERE sessions.id = $1 AND disabled_at IS NULL"#,
             Uuid::from(id),
         )
         .fetch_optional(&self.0)
@@ -251,6 +273,7 @@ struct SessionRow {
     expires_at: DateTime<Utc>,
     absolute_expires_at: DateTime<Utc>,
     ended_at: Option<DateTime<Utc>>,
+    seconds_since_rotation: f64,
 }
 
 impl From<SessionRow> for Session {
@@ -261,6 +284,7 @@ impl From<SessionRow> for Session {
             generation: row.generation.into(),
             seen_generation: row.seen_generation.into(),
             rotated_at: row.rotated_at,
+            rotated_for: Duration::try_from_secs_f64(row.seconds_since_rotation).unwrap_or_default(),
             expires_at: row.expires_at,
             absolute_expires_at: row.absolute_expires_at,
             ended_at: row.ended_at,

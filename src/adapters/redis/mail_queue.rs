@@ -17,6 +17,8 @@ use crate::ports::{MailQueue, Unexpected};
 const LIST: &str = "authql:mail";
 /// How long the server holds a blocking command before it answers that there is nothing.
 const BLOCK: Duration = Duration::from_secs(5);
+/// The longest that the list grows. What falls off its end is found by the sweep.
+const LONGEST: isize = 10_000;
 /// How many announcements may be under way at once. What does not fit is found by the sweep.
 const MAX_PUSHES: usize = 64;
 
@@ -48,8 +50,10 @@ impl MailQueue for RedisMailQueue {
     fn push(&self, id: MailId) {
         let Ok(permit) = Arc::clone(&self.pushes).try_acquire_owned() else { return };
         let redis = self.redis.clone();
+        let mut push = redis::pipe();
+        push.lpush(LIST, id.to_string()).ignore().ltrim(LIST, 0, LONGEST - 1).ignore();
         tokio::spawn(async move {
-            if let Err(error) = redis.run::<()>(redis::pipe().lpush(LIST, id.to_string()).ignore()).await {
+            if let Err(error) = redis.run::<()>(&push).await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "Redis was not told of a mail; the sweep will find it"

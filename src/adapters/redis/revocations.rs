@@ -1,5 +1,5 @@
-//! The blacklist that all instances share: an expiring key for each session that has ended, and a channel on which the
-//! instances tell each other at once.
+//! The blacklist that all instances share: a channel on which they tell each other at once, and an expiring key for each
+//! session that has ended, which other services can look up too.
 
 use std::time::{Duration, Instant};
 
@@ -30,12 +30,12 @@ impl Revocations for RedisRevocations {
     async fn announce(&self, sessions: &[SessionId], ttl: TimeDelta) -> Result<(), Unexpected> {
         let seconds = ttl.num_seconds().max(1).unsigned_abs();
         let ids: Vec<String> = sessions.iter().map(SessionId::to_string).collect();
+        // Told first: a server that is full takes no keys, and still tells.
         let mut commands = redis::pipe();
-        commands.atomic();
+        commands.publish(CHANNEL, ids.join(" ")).ignore();
         for id in &ids {
             commands.set_ex(format!("{CHANNEL}:{id}"), 1, seconds).ignore();
         }
-        commands.publish(CHANNEL, ids.join(" ")).ignore();
         self.0.run(&commands).await
     }
 

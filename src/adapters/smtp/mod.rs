@@ -46,7 +46,7 @@ impl SmtpMailer {
     /// # Errors
     /// See [`SmtpSettingsError`].
     pub fn new(url: &str, from: &str, templates: Templates) -> Result<Self, SmtpSettingsError> {
-        let from: Mailbox = from.parse().map_err(|_| SmtpSettingsError::From)?;
+        let from = sender(from)?;
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&with_tls(url)?)
             .map_err(|error| SmtpSettingsError::Url(error.to_string()))?
             .timeout(Some(STEP_TIMEOUT))
@@ -83,11 +83,28 @@ impl Mailer for SmtpMailer {
         let sending = self.transport.send(self.message(mail)?);
         match tokio::time::timeout(MAIL_TIMEOUT, sending).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) if error.is_permanent() => Err(SendError::Permanent(full_text(&error))),
+            Ok(Err(error)) if is_final(&error) => Err(SendError::Permanent(full_text(&error))),
             Ok(Err(error)) => Err(SendError::Transient(full_text(&error))),
             Err(_) => Err(SendError::Transient("the mail took longer than a minute".to_owned())),
         }
     }
+}
+
+/// Whether the server refused this mail for good, and not us: with a wrong password, or without TLS, no mail is at fault, and
+/// all are tried again when the operator has mended it (RFC 4954 6, RFC 5321 4.2.3).
+fn is_final(error: &lettre::transport::smtp::Error) -> bool {
+    let Some(code) = error.status() else { return false };
+    error.is_permanent()
+        && !["500", "501", "502", "503", "504", "523", "530", "534", "535", "538"]
+            .contains(&code.to_string().as_str())
+}
+
+/// Reads `AUTHQL_MAIL_FROM`.
+///
+/// # Errors
+/// [`SmtpSettingsError::From`].
+pub fn sender(text: &str) -> Result<Mailbox, SmtpSettingsError> {
+    text.parse().map_err(|_| SmtpSettingsError::From)
 }
 
 /// The URL in lettre's form, which takes `smtp://` for no TLS where we take it for STARTTLS.
@@ -99,7 +116,11 @@ fn with_tls(url: &str) -> Result<String, SmtpSettingsError> {
     match url.query() {
         Some("tls=none") => url.set_query(None),
         None if url.scheme() == "smtp" => url.set_query(Some("tls=required")),
-        _ => {}
+        None | Some("tls=required" | "tls=opportunistic") => {}
+        Some(_) => {
+            let advice = "what follows the ? is neither tls=required, tls=opportunistic nor tls=none";
+            return Err(SmtpSettingsError::Url(advice.to_owned()));
+        }
     }
     Ok(url.into())
 }
@@ -126,6 +147,7 @@ mod tests {
         assert_eq!(with_tls("smtp://host?tls=opportunistic").unwrap(), "smtp://host?tls=opportunistic");
         assert_eq!(with_tls("smtps://u:p@host").unwrap(), "smtps://u:p@host");
         assert!(with_tls("http://host").is_err());
+        assert!(with_tls("smtp://host?tls=bogus").is_err());
         assert!(with_tls("host:25").is_err());
     }
 }

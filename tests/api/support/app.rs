@@ -142,8 +142,16 @@ impl TestApp {
         self.run().await;
     }
 
-    pub fn advance(&self, by: TimeDelta) {
+    /// Moves every clock there is: that of the instances, and, by moving what it has recorded, that of the database.
+    pub async fn advance(&self, by: TimeDelta) {
         self.clock.advance(by);
+        sqlx::query(
+            "UPDATE sessions SET rotation_recorded_at = rotation_recorded_at - make_interval(secs => $1)",
+        )
+        .bind(by.as_seconds_f64())
+        .execute(&mut self.database().await)
+        .await
+        .unwrap();
     }
 
     /// Changes a setting for the next start. An empty one counts as none.

@@ -121,7 +121,12 @@ impl Shared {
                 line.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_uppercase();
             let mood = *self.mood.lock().unwrap();
             let reply = match (verb.as_str(), mood) {
-                ("EHLO", _) => "250-sink.test\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
+                ("EHLO", _) => "250-sink.test\r\n250-8BITMIME\r\n250-AUTH PLAIN LOGIN\r\n250 SMTPUTF8\r\n",
+                // Nobody has an account here.
+                ("AUTH", _) => {
+                    self.offers.send_modify(|offers| *offers += 1);
+                    "535 5.7.8 wrong user or password\r\n"
+                }
                 ("RCPT", Mood::Greylisting) => {
                     self.offers.send_modify(|offers| *offers += 1);
                     "451 4.7.1 greylisted, come back later\r\n"
