@@ -1,0 +1,65 @@
+//! What the application needs from the world: small traits, each with its contract. Every adapter of a port keeps it.
+
+mod accounts;
+mod mail;
+mod sessions;
+mod tokens;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+pub use accounts::{Credentials, NewUser, PasswordHasher, Users};
+pub use mail::{ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail};
+pub use sessions::{EndCursor, News, Revocations, Rotation, SessionDirectory, Sessions, Subscription};
+pub use tokens::{KeyVault, NewKey, OpenKey, SealedSeed, SigningKeys, StoredKey, TokenError, Tokens};
+
+/// A failure that no client can act on other than by trying again. Its cause is for the log alone.
+#[derive(Debug, thiserror::Error)]
+pub enum Unexpected {
+    /// Something that authql depends on does not answer, or is overloaded: the same request may succeed soon.
+    #[error("{what} is unavailable")]
+    Unavailable {
+        /// What does not answer, such as `Postgres`.
+        what: &'static str,
+        /// The library's own error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A fault of ours: what was assumed does not hold.
+    #[error("{what}")]
+    Fault {
+        /// What went wrong.
+        what: &'static str,
+        /// The library's own error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Unexpected {
+    /// Something that authql depends on does not answer.
+    pub fn unavailable(
+        what: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unavailable { what, source: source.into() }
+    }
+
+    /// A fault of ours.
+    pub fn fault(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Fault { what, source: source.into() }
+    }
+}
+
+/// The time of day.
+pub trait Clock: Send + Sync + 'static {
+    /// The present instant. It MAY step back; order is never taken from it.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// Whether what authql cannot work without is there.
+#[async_trait]
+pub trait Readiness: Send + Sync + 'static {
+    /// [`Unexpected::Unavailable`] when it is not. MUST answer within three seconds.
+    async fn check(&self) -> Result<(), Unexpected>;
+}

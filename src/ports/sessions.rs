@@ -1,0 +1,125 @@
+//! Sessions, and how their ends become known.
+
+use std::time::Instant;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Unexpected;
+use crate::domain::{
+    DeviceInfo, Generation, ListedSession, MailId, RefreshToken, RotationPolicy, Session, SessionEnd,
+    SessionId, SessionPage, UserId,
+};
+
+/// What presenting a refresh token did.
+#[derive(Debug)]
+pub enum Rotation {
+    /// The session is in its next generation.
+    Rotated(Session),
+    /// Nothing changed: the generation presented was followed by the session's present one a moment ago.
+    Replayed(Session),
+    /// The session has just been ended, because the token had been used before; its owner is owed this mail.
+    Reused(Session, MailId),
+    /// Nothing changed: there is no such session, or it has ended.
+    Refused,
+}
+
+/// Sessions. Their rows are the truth about who is signed in.
+#[async_trait]
+pub trait Sessions: Send + Sync + 'static {
+    /// Stores a new session. [`Unexpected`] unless it is durable.
+    async fn start(&self, session: &Session, device: &DeviceInfo) -> Result<(), Unexpected>;
+
+    /// Presents a refresh token, as [`Session::judge`] says. Where it rotates, what `device` tells is stored in place of
+    /// what an earlier request told; what it does not tell stays.
+    ///
+    /// MUST be settled by one atomic statement a step: of any number of parallel calls with one generation, on any number
+    /// of instances, exactly one rotates. On reuse, the end of the session and the mail to its owner are one transaction.
+    async fn rotate(
+        &self,
+        presented: RefreshToken,
+        device: &DeviceInfo,
+        policy: RotationPolicy,
+        now: DateTime<Utc>,
+    ) -> Result<Rotation, Unexpected>;
+
+    /// Ends a live session. Answers those that this call ended: one or none.
+    async fn end(
+        &self,
+        id: SessionId,
+        reason: SessionEnd,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SessionId>, Unexpected>;
+
+    /// Ends every live session of the account that this live session belongs to. Answers those that this call ended.
+    async fn end_siblings(
+        &self,
+        id: SessionId,
+        reason: SessionEnd,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SessionId>, Unexpected>;
+
+    /// Whether the session is live and its account active.
+    async fn is_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Unexpected>;
+
+    /// Notes that tokens of these generations have been presented. The newest one counts, whatever the order.
+    async fn note_seen(&self, sightings: &[(SessionId, Generation)]) -> Result<(), Unexpected>;
+
+    /// The sessions that have ended since an earlier call, by its cursor; without one, those whose access tokens may still
+    /// be about. MUST contain each end that was committed before the call, and MAY repeat some.
+    async fn ended_since(&self, cursor: Option<EndCursor>)
+    -> Result<(Vec<SessionId>, EndCursor), Unexpected>;
+}
+
+/// Up to where ends have been read, by the clock of the database.
+#[derive(Debug, Clone, Copy)]
+pub struct EndCursor(pub DateTime<Utc>);
+
+/// Sessions as their owners see them.
+#[async_trait]
+pub trait SessionDirectory: Send + Sync + 'static {
+    /// A page of the live sessions of an account, MUST be newest first from whichever end it is counted.
+    async fn list(
+        &self,
+        owner: UserId,
+        page: SessionPage,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ListedSession>, Unexpected>;
+
+    /// The session, if it is live and belongs to this account.
+    async fn find(
+        &self,
+        owner: UserId,
+        id: SessionId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ListedSession>, Unexpected>;
+}
+
+/// The blacklist, and how the instances tell each other what is put on it.
+///
+/// An accelerator: it may fail, forget and lose. What it says in time saves asking the rows of sessions.
+#[async_trait]
+pub trait Revocations: Send + Sync + 'static {
+    /// Lists sessions that have ended for `ttl`, the longest remaining life of their access tokens, and tells all who have
+    /// subscribed. MUST fail unless the server has taken both. MUST answer within two seconds.
+    async fn announce(&self, sessions: &[SessionId], ttl: TimeDelta) -> Result<(), Unexpected>;
+
+    /// Begins to listen: what is announced from now on is heard, or the subscription fails.
+    async fn subscribe(&self) -> Result<Box<dyn Subscription>, Unexpected>;
+}
+
+/// A subscription to what is announced.
+#[async_trait]
+pub trait Subscription: Send {
+    /// Waits for the next news. MUST either have some within a second or fail, also when the line hangs half open.
+    async fn next(&mut self) -> Result<News, Unexpected>;
+}
+
+/// What a subscription has to tell.
+#[derive(Debug)]
+pub struct News {
+    /// Sessions that have ended.
+    pub ended: Vec<SessionId>,
+    /// A moment such that everything announced before it has been told.
+    pub complete_as_of: Option<Instant>,
+}
