@@ -63,10 +63,12 @@ impl Drop for Proxy {
 }
 
 async fn forward(client: TcpStream, target: Target, line: watch::Receiver<Line>) {
+    client.set_nodelay(true).unwrap();
     let (from_client, to_client) = client.into_split();
     match target {
         Target::Port(port) => {
             let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+            server.set_nodelay(true).unwrap();
             let (from_server, to_server) = server.into_split();
             join(from_client, to_server, from_server, to_client, line).await;
         }
