@@ -19,7 +19,8 @@ pub(super) fn bad_user_input(message: impl Into<String>) -> Error {
 }
 
 /// The text of an error as a sentence for people: errors themselves begin small and end without a stop.
-pub(super) fn sentence(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn sentence(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();

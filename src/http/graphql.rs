@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use async_graphql::parser::types::OperationType;
 use async_graphql::{ErrorExtensionValues, ParseRequestError, ServerError};
 use async_graphql_axum::GraphQLRequest;
 use async_graphql_axum::rejection::GraphQLRejection;
@@ -18,12 +17,17 @@ use tokio::time::timeout;
 
 use super::error::HttpError;
 use super::{MAX_BODY, Server, pages, request};
+use crate::graphql::{self, DocumentError};
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a request may take once it has arrived.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The most errors of an answer, and the most characters of each.
+const MAX_ERRORS: usize = 5;
+const MAX_MESSAGE: usize = 200;
 
 /// Either media type of the GraphQL-over-HTTP draft.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,18 +73,10 @@ async fn execute(server: &Server, request: Request, accepted: MediaType) -> Resu
         });
     }
     request.operation_name = request.operation_name.or(named);
-    let operation = request.operation_name.clone();
-    let document = match request.parsed_query() {
-        Ok(document) => document,
-        Err(error) => return Ok(accepted.respond(refused(error.clone(), "GRAPHQL_PARSE_FAILED"))),
+    let is_mutation = match graphql::admit(&mut request) {
+        Ok(is_mutation) => is_mutation,
+        Err(error) => return Ok(accepted.respond(refused(&error))),
     };
-    let is_mutation = document
-        .operations
-        .iter()
-        .filter(|(name, _)| {
-            operation.is_none() || name.map(async_graphql::Name::as_str) == operation.as_deref()
-        })
-        .any(|(_, operation)| operation.node.ty == OperationType::Mutation);
     if method == Method::GET && is_mutation {
         return Err(HttpError::MutationByGet);
     }
@@ -107,7 +103,11 @@ impl MediaType {
         // What was executed has a path to the field that failed; what was refused before has none.
         let was_refused =
             !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty());
+        response.errors.truncate(MAX_ERRORS);
         for error in &mut response.errors {
+            if let Some((end, _)) = error.message.char_indices().nth(MAX_MESSAGE) {
+                error.message.truncate(end);
+            }
             error.extensions.get_or_insert_default().set_default("code", "GRAPHQL_VALIDATION_FAILED");
         }
         let (status, media_type) = match self {
@@ -147,9 +147,10 @@ impl SetDefault for ErrorExtensionValues {
 }
 
 /// The answer to a document that is not executed.
-fn refused(mut error: ServerError, code: &str) -> async_graphql::Response {
-    error.extensions.get_or_insert_default().set("code", code);
-    async_graphql::Response::from_errors(vec![error])
+fn refused(error: &DocumentError) -> async_graphql::Response {
+    let mut refusal = ServerError::new(graphql::sentence(error), None);
+    refusal.extensions.get_or_insert_default().set("code", error.code());
+    async_graphql::Response::from_errors(vec![refusal])
 }
 
 /// The `operationName` of a query string, which the library looks for under another name.

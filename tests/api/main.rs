@@ -5,6 +5,7 @@
 
 mod support;
 
+mod abuse;
 mod access;
 mod authentication;
 mod edge;
