@@ -3,13 +3,7 @@
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Mode, TestApp};
-
-async fn app() -> TestApp {
-    TestApp::start_with(Mode::ZeroConfiguration, &[("AUTHQL_GRAPHIQL", "on"), ("AUTHQL_INTROSPECTION", "on")])
-        .await
-        .unwrap()
-}
+use crate::support::{Mode, TestApp, in_both_modes};
 
 async fn post(app: &TestApp, content_type: &str, body: impl Into<reqwest::Body>) -> Response {
     let request = app.client.post(format!("{}/graphql", app.url)).header("content-type", content_type);
@@ -24,95 +18,107 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     response.headers().get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
 }
 
-#[tokio::test]
-async fn only_json_reaches_the_schema() {
-    let app = app().await;
-    let body = r#"{"query": "{ __typename }"}"#;
-    for content_type in
-        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "?"]
-    {
-        let response = post(&app, content_type, body).await;
-        assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
-    }
-    for content_type in ["application/json", "Application/JSON; charset=utf-8"] {
-        assert_eq!(post(&app, content_type, body).await.status(), StatusCode::OK, "{content_type}");
-    }
-}
+in_both_modes! {
+    with &[("AUTHQL_GRAPHIQL", "on"), ("AUTHQL_INTROSPECTION", "on")];
 
-#[tokio::test]
-async fn what_is_no_request_is_told_so_in_json() {
-    let app = app().await;
-    for body in [
-        "",
-        "{",
-        "[]",
-        "{}",
-        "null",
-        r#"[{"query": "{ __typename }"}]"#,
-        r#"{"query": 1}"#,
-        r#"{"query": ""}"#,
-    ] {
-        let response = post(&app, "application/json", body).await;
-        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{body}");
-        let answer: Value = response.json().await.unwrap();
-        assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_REQUEST", "{answer}");
-    }
-    let large = post(&app, "application/json", format!(r#"{{"query": "{}"}}"#, " ".repeat(65_536))).await;
-    assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(get(&app, "/nowhere", "*/*").await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(get(&app, "/graphql", "image/png").await.status(), StatusCode::NOT_ACCEPTABLE);
-    let deleted = app.client.delete(format!("{}/graphql", app.url)).send().await.unwrap();
-    assert_eq!((deleted.status(), header(&deleted, "allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, POST"));
-}
-
-#[tokio::test]
-async fn get_is_for_queries() {
-    let app = app().await;
-    let answer: Value = get(&app, "/graphql?query={__typename}", "*/*").await.json().await.unwrap();
-    assert_eq!(answer, json!({"data": {"__typename": "Query"}}));
-    let mutation = get(&app, "/graphql?query=mutation{logout(input:{}){__typename}}", "*/*").await;
-    assert_eq!((mutation.status(), header(&mutation, "allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
-    let named = "/graphql?query=query+a{__typename}+mutation+b{logout(input:{}){__typename}}&operationName=";
-    assert_eq!(get(&app, &format!("{named}a"), "*/*").await.status(), StatusCode::OK);
-    assert_eq!(get(&app, &format!("{named}b"), "*/*").await.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(get(&app, "/graphql", "*/*").await.status(), StatusCode::BAD_REQUEST);
-}
-
-#[tokio::test]
-async fn the_status_depends_on_what_the_client_accepts() {
-    let app = app().await;
-    let ask = async |query: &str, accept: &str| {
-        let request = app.client.post(format!("{}/graphql", app.url)).header("accept", accept);
-        let response = request.json(&json!({"query": query})).send().await.unwrap();
-        let (status, media_type) = (response.status(), header(&response, "content-type").to_owned());
-        (status.as_u16(), media_type, response.json::<Value>().await.unwrap())
-    };
-    for (query, code) in [("{ me", "GRAPHQL_PARSE_FAILED"), ("{ nothing }", "GRAPHQL_VALIDATION_FAILED")] {
-        let (status, media_type, answer) = ask(query, "application/graphql-response+json").await;
-        assert_eq!((status, media_type.as_str()), (400, "application/graphql-response+json; charset=utf-8"));
-        assert!(answer.get("data").is_none(), "{answer}");
-        assert_eq!(answer["errors"][0]["extensions"]["code"], code);
-        for accept in ["application/json", "*/*"] {
-            let (status, media_type, same) = ask(query, accept).await;
-            assert_eq!((status, media_type.as_str()), (200, "application/json; charset=utf-8"));
-            assert_eq!(same, answer);
+    async fn only_json_reaches_the_schema(app: TestApp) {
+        let body = r#"{"query": "{ __typename }"}"#;
+        for content_type in
+            ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "?"]
+        {
+            let response = post(&app, content_type, body).await;
+            assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
+        }
+        for content_type in ["application/json", "Application/JSON; charset=utf-8"] {
+            assert_eq!(post(&app, content_type, body).await.status(), StatusCode::OK, "{content_type}");
         }
     }
-    let (status, _, answer) = ask("{ me { id } }", "application/graphql-response+json").await;
-    assert_eq!((status, &answer["data"]), (200, &json!({"me": null})));
-}
 
-#[tokio::test]
-async fn fields_come_in_the_order_of_the_request() {
-    let app = app().await;
-    let body = r#"{"query": "{ zebra: __typename apple: __typename }"}"#;
-    let text = post(&app, "application/json", body).await.text().await.unwrap();
-    assert_eq!(text, r#"{"data":{"zebra":"Query","apple":"Query"}}"#);
+    async fn what_is_no_request_is_told_so_in_json(app: TestApp) {
+        for body in [
+            "",
+            "{",
+            "[]",
+            "{}",
+            "null",
+            r#"[{"query": "{ __typename }"}]"#,
+            r#"{"query": 1}"#,
+            r#"{"query": ""}"#,
+        ] {
+            let response = post(&app, "application/json", body).await;
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{body}");
+            let answer: Value = response.json().await.unwrap();
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_REQUEST", "{answer}");
+        }
+        let large = post(&app, "application/json", format!(r#"{{"query": "{}"}}"#, " ".repeat(65_536))).await;
+        assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(get(&app, "/nowhere", "*/*").await.status(), StatusCode::NOT_FOUND);
+        assert_eq!(get(&app, "/graphql", "image/png").await.status(), StatusCode::NOT_ACCEPTABLE);
+        let deleted = app.client.delete(format!("{}/graphql", app.url)).send().await.unwrap();
+        assert_eq!((deleted.status(), header(&deleted, "allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, POST"));
+    }
+
+    async fn get_is_for_queries(app: TestApp) {
+        let answer: Value = get(&app, "/graphql?query={__typename}", "*/*").await.json().await.unwrap();
+        assert_eq!(answer, json!({"data": {"__typename": "Query"}}));
+        let mutation = get(&app, "/graphql?query=mutation{logout(input:{}){__typename}}", "*/*").await;
+        assert_eq!((mutation.status(), header(&mutation, "allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
+        let named = "/graphql?query=query+a{__typename}+mutation+b{logout(input:{}){__typename}}&operationName=";
+        assert_eq!(get(&app, &format!("{named}a"), "*/*").await.status(), StatusCode::OK);
+        assert_eq!(get(&app, &format!("{named}b"), "*/*").await.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(get(&app, "/graphql", "*/*").await.status(), StatusCode::BAD_REQUEST);
+    }
+
+    async fn the_status_depends_on_what_the_client_accepts(app: TestApp) {
+        let ask = async |query: &str, accept: &str| {
+            let request = app.client.post(format!("{}/graphql", app.url)).header("accept", accept);
+            let response = request.json(&json!({"query": query})).send().await.unwrap();
+            let (status, media_type) = (response.status(), header(&response, "content-type").to_owned());
+            (status.as_u16(), media_type, response.json::<Value>().await.unwrap())
+        };
+        for (query, code) in [("{ me", "GRAPHQL_PARSE_FAILED"), ("{ nothing }", "GRAPHQL_VALIDATION_FAILED")] {
+            let (status, media_type, answer) = ask(query, "application/graphql-response+json").await;
+            assert_eq!((status, media_type.as_str()), (400, "application/graphql-response+json; charset=utf-8"));
+            assert!(answer.get("data").is_none(), "{answer}");
+            assert_eq!(answer["errors"][0]["extensions"]["code"], code);
+            for accept in ["application/json", "*/*"] {
+                let (status, media_type, same) = ask(query, accept).await;
+                assert_eq!((status, media_type.as_str()), (200, "application/json; charset=utf-8"));
+                assert_eq!(same, answer);
+            }
+        }
+        let (status, _, answer) = ask("{ me { id } }", "application/graphql-response+json").await;
+        assert_eq!((status, &answer["data"]), (200, &json!({"me": null})));
+    }
+
+    async fn fields_come_in_the_order_of_the_request(app: TestApp) {
+        let body = r#"{"query": "{ zebra: __typename apple: __typename }"}"#;
+        let text = post(&app, "application/json", body).await.text().await.unwrap();
+        assert_eq!(text, r#"{"data":{"zebra":"Query","apple":"Query"}}"#);
+    }
+
+    async fn a_fault_names_its_request(app: TestApp) {
+        sqlx::query("DROP TABLE outbox").execute(&mut app.database().await).await.unwrap();
+        let query = r#"mutation { register(input: { email: "ada@example.com", password: "correct horse battery" }) { __typename } }"#;
+        let request = app.client.post(format!("{}/graphql", app.url)).json(&json!({"query": query}));
+        let response = request.send().await.unwrap();
+        let request_id = header(&response, "x-request-id").to_owned();
+        let answer: Value = response.json().await.unwrap();
+        let error = &answer["errors"][0];
+        assert_eq!(error["message"], "Something went wrong on our side.");
+        assert_eq!(error["extensions"], json!({"code": "INTERNAL_SERVER_ERROR", "requestId": request_id}));
+        assert!(!answer.to_string().contains("outbox"), "{answer}");
+    }
 }
 
 #[tokio::test]
 async fn every_answer_is_kept_from_caches_and_frames() {
-    let app = app().await;
+    let app = TestApp::start_with(
+        Mode::ZeroConfiguration,
+        &[("AUTHQL_GRAPHIQL", "on"), ("AUTHQL_INTROSPECTION", "on")],
+    )
+    .await
+    .unwrap();
     for path in ["/graphql?query={__typename}", "/nowhere", "/health/live", "/mailbox.json"] {
         let response = get(&app, path, "*/*").await;
         assert_eq!(header(&response, "cache-control"), "no-store", "{path}");
@@ -124,21 +130,6 @@ async fn every_answer_is_kept_from_caches_and_frames() {
         );
         assert_eq!(header(&response, "x-request-id").len(), 36, "{path}");
     }
-}
-
-#[tokio::test]
-async fn a_fault_names_its_request() {
-    let app = app().await;
-    sqlx::query("DROP TABLE outbox").execute(&mut app.database().await).await.unwrap();
-    let query = r#"mutation { register(input: { email: "ada@example.com", password: "correct horse battery" }) { __typename } }"#;
-    let request = app.client.post(format!("{}/graphql", app.url)).json(&json!({"query": query}));
-    let response = request.send().await.unwrap();
-    let request_id = header(&response, "x-request-id").to_owned();
-    let answer: Value = response.json().await.unwrap();
-    let error = &answer["errors"][0];
-    assert_eq!(error["message"], "Something went wrong on our side.");
-    assert_eq!(error["extensions"], json!({"code": "INTERNAL_SERVER_ERROR", "requestId": request_id}));
-    assert!(!answer.to_string().contains("outbox"), "{answer}");
 }
 
 #[tokio::test]
@@ -159,7 +150,12 @@ async fn introspection_and_graphiql_are_off_unless_asked_for() {
 
 #[tokio::test]
 async fn pages_bring_all_that_they_need() {
-    let app = app().await;
+    let app = TestApp::start_with(
+        Mode::ZeroConfiguration,
+        &[("AUTHQL_GRAPHIQL", "on"), ("AUTHQL_INTROSPECTION", "on")],
+    )
+    .await
+    .unwrap();
     for page in ["/graphql", "/mailbox"] {
         let response = get(&app, page, "text/html,*/*;q=0.8").await;
         assert_eq!(header(&response, "content-type"), "text/html; charset=utf-8");

@@ -40,9 +40,10 @@ pub fn find_program(name: &str) -> Option<std::path::PathBuf> {
     found
 }
 
-/// Tells each story twice: in the zero-configuration composition, and on real servers.
+/// Tells each story twice: in the zero-configuration composition, and on real servers. `with` further settings where they
+/// are needed.
 macro_rules! in_both_modes {
-    ($($(#[$meta:meta])* async fn $name:ident($app:ident: TestApp) $body:block)+) => {$(
+    (with $settings:expr; $($(#[$meta:meta])* async fn $name:ident($app:ident: TestApp) $body:block)+) => {$(
         $(#[$meta])*
         mod $name {
             use super::*;
@@ -51,17 +52,18 @@ macro_rules! in_both_modes {
 
             #[tokio::test]
             async fn zero_configuration() {
-                story(TestApp::start(Mode::ZeroConfiguration).await).await;
+                story(TestApp::start_with(Mode::ZeroConfiguration, $settings).await.unwrap()).await;
             }
 
             #[tokio::test]
             async fn servers() {
-                if let Some(app) = TestApp::on_servers().await {
+                if let Some(app) = TestApp::start_with(Mode::Servers, $settings).await {
                     story(app).await;
                 }
             }
         }
     )+};
+    ($($stories:tt)+) => { in_both_modes! { with &[]; $($stories)+ } };
 }
 
 pub(crate) use in_both_modes;
