@@ -15,7 +15,7 @@ mod token;
 pub use account::{Locale, LocaleError, PersonName, PersonNameError, User};
 pub use device::DeviceInfo;
 pub use email::{EmailAddress, EmailAddressError};
-pub use id::{MailId, SessionId, UserId};
+pub use id::{EventId, MailId, SessionId, UserId};
 pub use listing::{ListedSession, PageEnd, SessionPage, SessionPlace};
 pub use mail::{Mail, MailKind, RetryPolicy};
 pub use network::{TrustedProxies, TrustedProxiesError};

@@ -34,7 +34,8 @@ pub trait Sessions: Send + Sync + 'static {
     /// what an earlier request told; what it does not tell stays.
     ///
     /// MUST be settled by one atomic statement a step: of any number of parallel calls with one generation, on any number
-    /// of instances, exactly one rotates. On reuse, the end of the session and the mail to its owner are one transaction.
+    /// of instances, exactly one rotates. On reuse, the end of the session, an event and the mail to its owner are one
+    /// transaction.
     async fn rotate(
         &self,
         presented: RefreshToken,

@@ -91,6 +91,11 @@ in_both_modes! {
         other.refresh(&app).await;
         let letters = app.letters_to(&ada.email, 2).await;
         assert_eq!(letters[1].subject, "You were signed out on one device at localhost");
+        let events: Vec<String> = sqlx::query_scalar("SELECT kind FROM security_events")
+            .fetch_all(&mut app.database().await)
+            .await
+            .unwrap();
+        assert_eq!(events, ["refresh_token_reused"]);
     }
 
     async fn the_predecessor_is_reuse_once_the_window_has_passed(app: TestApp) {

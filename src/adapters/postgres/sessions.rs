@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::unexpected;
 use crate::domain::{
-    DeviceInfo, Generation, MailId, MailKind, RefreshToken, RotationPolicy, Session, SessionEnd, SessionId,
-    Verdict,
+    DeviceInfo, EventId, Generation, MailId, MailKind, RefreshToken, RotationPolicy, Session, SessionEnd,
+    SessionId, Verdict,
 };
 use crate::ports::{EndCursor, Rotation, Sessions, Unexpected};
 
@@ -236,7 +236,7 @@ impl PgSessions {
         Ok(row.map(Session::from))
     }
 
-    /// Ends a session that was judged at this generation, and queues the mail about it. `None` when it has changed since.
+    /// Ends a session that was judged at this generation, leaves an event, and queues the mail about it. `None` when it has changed since.
     async fn end_reused(&self, session: &Session, now: DateTime<Utc>) -> Result<Option<MailId>, Unexpected> {
         let mail = MailId::generate(now);
         let queued = sqlx::query!(
@@ -245,6 +245,10 @@ impl PgSessions {
                  SET ended_at = $3, end_reason = $4
                  WHERE id = $1 AND generation = $2 AND ended_at IS NULL
                  RETURNING user_id
+             ), event AS (
+                 INSERT INTO security_events (id, user_id, session_id, kind, occurred_at)
+                 SELECT $7, user_id, $1, 'refresh_token_reused', $3
+                 FROM ended
              )
              INSERT INTO outbox (id, user_id, kind, recipient, recipient_name, locale, queued_at, due_at)
              SELECT $5, users.id, $6, email, name, locale, $3, $3
@@ -256,6 +260,7 @@ impl PgSessions {
             SessionEnd::Reuse.as_str(),
             Uuid::from(mail),
             MailKind::SessionReuse.as_str(),
+            Uuid::from(EventId::generate(now)),
         )
         .execute(&self.0)
         .await
