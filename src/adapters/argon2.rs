@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use crate::domain::Password;
-use crate::ports::{PasswordHasher, Unexpected};
+use crate::ports::{Match, PasswordHasher, Unexpected};
 
 /// How many passwords may wait for each lane: about a second of work at the default cost.
 const QUEUE_PER_LANE: usize = 64;
@@ -25,7 +25,7 @@ pub struct Argon2Lanes {
 /// One password for a lane. The reply goes nowhere when nobody waits any longer.
 enum Job {
     Hash(Password, oneshot::Sender<Result<String, Unexpected>>),
-    Verify(Password, Option<String>, oneshot::Sender<Result<bool, Unexpected>>),
+    Verify(Password, Option<String>, oneshot::Sender<Result<Match, Unexpected>>),
 }
 
 impl Argon2Lanes {
@@ -64,7 +64,7 @@ impl PasswordHasher for Argon2Lanes {
         answer.await.map_err(lane_died)?
     }
 
-    async fn verify(&self, password: Password, phc: Option<String>) -> Result<bool, Unexpected> {
+    async fn verify(&self, password: Password, phc: Option<String>) -> Result<Match, Unexpected> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(Job::Verify(password, phc, reply))?;
         answer.await.map_err(lane_died)?
@@ -109,11 +109,11 @@ impl Lane {
         Ok(hash.to_string())
     }
 
-    fn verify(&mut self, password: &Password, phc: Option<&str>) -> Result<bool, Unexpected> {
+    fn verify(&mut self, password: &Password, phc: Option<&str>) -> Result<Match, Unexpected> {
         let Some(phc) = phc else {
             let params = self.params.clone();
             self.compute(Algorithm::Argon2id, Version::V0x13, &params, password, &Salt::generate())?;
-            return Ok(false);
+            return Ok(Match::No);
         };
         let stored = PasswordHash::new(phc).map_err(argon2_fault)?;
         let algorithm = Algorithm::try_from(stored.algorithm.as_str()).map_err(argon2_fault)?;
@@ -125,7 +125,12 @@ impl Lane {
         };
         let output = self.compute(algorithm, version, &params, password, &salt)?;
         // `Output` compares in constant time.
-        Ok(output == expected)
+        if output != expected {
+            return Ok(Match::No);
+        }
+        let is_current =
+            algorithm == Algorithm::Argon2id && version == Version::V0x13 && params == self.params;
+        Ok(if is_current { Match::Yes } else { Match::Outdated })
     }
 
     fn compute(
@@ -176,27 +181,28 @@ mod tests {
         let phc = lane.hash(&password("correct horse")).unwrap();
         assert!(phc.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{phc}");
         assert_ne!(phc, lane.hash(&password("correct horse")).unwrap());
-        assert!(lane.verify(&password("correct horse"), Some(&phc)).unwrap());
-        assert!(!lane.verify(&password("correct house"), Some(&phc)).unwrap());
+        assert_eq!(lane.verify(&password("correct horse"), Some(&phc)).unwrap(), Match::Yes);
+        assert_eq!(lane.verify(&password("correct house"), Some(&phc)).unwrap(), Match::No);
     }
 
     #[test]
     fn a_hash_of_other_parameters_still_verifies() {
         let phc = lane().hash(&password("correct horse")).unwrap();
         let mut costlier = Lane { params: Params::new(128, 2, 1, Some(OUTPUT)).unwrap(), memory: Vec::new() };
-        assert!(costlier.verify(&password("correct horse"), Some(&phc)).unwrap());
+        assert_eq!(costlier.verify(&password("correct horse"), Some(&phc)).unwrap(), Match::Outdated);
+        assert_eq!(costlier.verify(&password("correct house"), Some(&phc)).unwrap(), Match::No);
     }
 
     #[test]
     fn nobody_has_the_password_of_an_unknown_account() {
-        assert!(!lane().verify(&password("correct horse"), None).unwrap());
+        assert_eq!(lane().verify(&password("correct horse"), None).unwrap(), Match::No);
     }
 
     #[test]
     fn the_output_of_the_reference_implementation_verifies() {
         // `echo -n password | argon2 somesalt -id -t 2 -m 16 -p 1` of the reference implementation.
         let phc = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-        assert!(lane().verify(&password("password"), Some(phc)).unwrap());
+        assert_eq!(lane().verify(&password("password"), Some(phc)).unwrap(), Match::Outdated);
     }
 
     #[tokio::test]

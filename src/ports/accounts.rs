@@ -14,9 +14,20 @@ pub trait PasswordHasher: Send + Sync + 'static {
     /// MUST refuse with [`Unexpected::Unavailable`] what does not fit into a bounded queue.
     async fn hash(&self, password: Password) -> Result<String, Unexpected>;
 
-    /// Whether the password is that of `phc`. With `None`, for an address without an account, it MUST cost the same and
-    /// be `false`.
-    async fn verify(&self, password: Password, phc: Option<String>) -> Result<bool, Unexpected>;
+    /// Whether the password is that of `phc`. With `None`, for an address without an account, it MUST cost what a hash with
+    /// the current parameters does and be [`Match::No`].
+    async fn verify(&self, password: Password, phc: Option<String>) -> Result<Match, Unexpected>;
+}
+
+/// Whether a password is the one that was hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    /// It is not.
+    No,
+    /// It is.
+    Yes,
+    /// It is, and was hashed with other parameters than a new one would be.
+    Outdated,
 }
 
 /// What a new account is made of.
@@ -52,6 +63,9 @@ pub trait Users: Send + Sync + 'static {
     ///
     /// [`MailKind::AlreadyRegistered`]: crate::domain::MailKind::AlreadyRegistered
     async fn register(&self, new: NewUser, now: DateTime<Utc>) -> Result<MailId, Unexpected>;
+
+    /// Replaces the hash of a password by another one of the same password, unless it has changed meanwhile.
+    async fn rehash(&self, id: UserId, from: &str, to: &str) -> Result<(), Unexpected>;
 
     /// The account with this canonical address.
     async fn find_credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>, Unexpected>;

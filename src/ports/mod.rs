@@ -8,7 +8,7 @@ mod tokens;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-pub use accounts::{Credentials, NewUser, PasswordHasher, Users};
+pub use accounts::{Credentials, Match, NewUser, PasswordHasher, Users};
 pub use mail::{ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail};
 pub use sessions::{EndCursor, News, Revocations, Rotation, SessionDirectory, Sessions, Subscription};
 pub use tokens::{KeyVault, NewKey, OpenKey, SealedSeed, SigningKeys, StoredKey, TokenError, Tokens};

@@ -8,7 +8,9 @@ use crate::domain::{
     DeviceInfo, EmailAddress, Lifetimes, Password, RotationPolicy, Session, SessionEnd, SessionId, TokenPair,
     User,
 };
-use crate::ports::{Clock, MailQueue, PasswordHasher, Rotation, Sessions, Tokens, Unexpected, Users};
+use crate::ports::{
+    Clock, Credentials, MailQueue, Match, PasswordHasher, Rotation, Sessions, Tokens, Unexpected, Users,
+};
 use crate::services::{Mirror, Sightings};
 
 /// The use cases `login`, `refresh`, `logout` and `revokeSession`.
@@ -159,10 +161,29 @@ async fn check_credentials(
 ) -> Result<User, LoginError> {
     let found = users.find_credentials(email).await?;
     let phc = found.as_ref().map(|credentials| credentials.password_hash.clone());
-    let matches = hasher.verify(password, phc).await?;
-    match found {
-        Some(credentials) if matches && !credentials.disabled => Ok(credentials.user),
-        _ => Err(LoginError::InvalidCredentials),
+    let outcome = hasher.verify(password.clone(), phc).await?;
+    let (credentials, is_outdated) = match (found, outcome) {
+        (Some(credentials), Match::Yes) if !credentials.disabled => (credentials, false),
+        (Some(credentials), Match::Outdated) if !credentials.disabled => (credentials, true),
+        _ => return Err(LoginError::InvalidCredentials),
+    };
+    if is_outdated {
+        rehash(users, hasher, &credentials, password).await;
+    }
+    Ok(credentials.user)
+}
+
+/// Hashes a password again with the current parameters, now that it is at hand. No login fails by this.
+async fn rehash(users: &dyn Users, hasher: &dyn PasswordHasher, old: &Credentials, password: Password) {
+    let rehashed = async {
+        let new = hasher.hash(password).await?;
+        users.rehash(old.user.id, &old.password_hash, &new).await
+    };
+    if let Err(error) = rehashed.await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "a password keeps its outdated hash for now"
+        );
     }
 }
 

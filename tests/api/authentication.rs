@@ -208,6 +208,23 @@ in_both_modes! {
         tokens.refresh(&app).await;
     }
 
+    async fn a_password_is_hashed_again_when_the_cost_has_changed(app: TestApp) {
+        let mut app = app;
+        let ada = app.registered("Ada").await;
+        app.set("AUTHQL_HASH_ITERATIONS", "3");
+        app.restart().await;
+        let hash = async || -> String {
+            let mut connection = app.database().await;
+            sqlx::query_scalar("SELECT password_hash FROM users").fetch_one(&mut connection).await.unwrap()
+        };
+        let wrong = Person { password: "wrong horse battery staple".to_owned(), ..ada.clone() };
+        assert_eq!(wrong.try_login(&app).await["code"], "INVALID_CREDENTIALS");
+        assert!(hash().await.contains("m=7168,t=1,"), "a guess changes nothing");
+        ada.login(&app).await;
+        assert!(hash().await.contains("m=7168,t=3,"));
+        ada.login(&app).await;
+    }
+
     async fn sessions_survive_a_restart(app: TestApp) {
         let mut app = app;
         let ada = app.registered("Ada").await;

@@ -58,6 +58,21 @@ impl Users for PgUsers {
         Ok(mail)
     }
 
+    async fn rehash(&self, id: UserId, from: &str, to: &str) -> Result<(), Unexpected> {
+        sqlx::query!(
+            "UPDATE users
+             SET password_hash = $3
+             WHERE id = $1 AND password_hash = $2",
+            Uuid::from(id),
+            from,
+            to,
+        )
+        .execute(&self.0)
+        .await
+        .map_err(unexpected)?;
+        Ok(())
+    }
+
     async fn find_credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>, Unexpected> {
         let row = sqlx::query!(
             "SELECT id, email, email_verified_at, password_hash, name, locale, created_at, disabled_at

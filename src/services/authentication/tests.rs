@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::*;
 use crate::domain::{Locale, MailId, UserId};
-use crate::ports::{Credentials, NewUser};
+use crate::ports::NewUser;
 
 /// The world of a login: at most one account, and a hasher that keeps count. What a refused login never asks for is missing.
 #[derive(Default)]
@@ -22,9 +22,9 @@ impl PasswordHasher for World {
         Err(missing())
     }
 
-    async fn verify(&self, _: Password, phc: Option<String>) -> Result<bool, Unexpected> {
+    async fn verify(&self, _: Password, phc: Option<String>) -> Result<Match, Unexpected> {
         self.verified.lock().unwrap().push(phc.clone());
-        Ok(phc.as_deref() == Some("right"))
+        Ok(if phc.as_deref() == Some("right") { Match::Yes } else { Match::No })
     }
 }
 
@@ -47,6 +47,10 @@ impl Users for World {
             password_hash: if disabled { "right" } else { "wrong" }.to_owned(),
             disabled,
         }))
+    }
+
+    async fn rehash(&self, _: UserId, _: &str, _: &str) -> Result<(), Unexpected> {
+        Err(missing())
     }
 
     async fn find(&self, _: UserId) -> Result<Option<User>, Unexpected> {
