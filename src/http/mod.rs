@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 pub use axum::Router;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -58,8 +59,8 @@ pub fn router(
     }
     if services.mailbox.is_some() {
         router = router
-            .route("/mailbox", get(pages::mailbox))
-            .route("/mailbox.json", get(pages::mailbox_json))
+            .route("/mailbox", get(pages::mailbox).layer(from_fn(pages::for_this_machine)))
+            .route("/mailbox.json", get(pages::mailbox_json).layer(from_fn(pages::for_this_machine)))
             .route("/mailbox/assets/{name}", get(pages::mailbox_asset));
     }
     let request_id = HeaderName::from_static("x-request-id");

@@ -1,8 +1,9 @@
 //! Pages for people: GraphiQL, and the mailbox of the zero-configuration mode. Everything they need is in the binary.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -62,6 +63,18 @@ pub(super) fn graphiql() -> Response {
 
 pub(super) async fn graphiql_asset(Path(name): Path<String>) -> Result<Response, HttpError> {
     asset(&GRAPHIQL, &name)
+}
+
+/// Lets only those pass who asked for this machine by its own name: a page elsewhere could have its name resolved to this
+/// machine, and read the mails with its visitor's browser (DNS rebinding).
+pub(super) async fn for_this_machine(request: Request, next: Next) -> Result<Response, HttpError> {
+    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if ["127.0.0.1", "localhost", "[::1]"].contains(&name) {
+        Ok(next.run(request).await)
+    } else {
+        Err(HttpError::NotFound)
+    }
 }
 
 /// The page of the mailbox.

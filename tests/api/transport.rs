@@ -179,3 +179,14 @@ async fn the_mailbox_is_not_there_where_mails_are_sent() {
         assert_eq!(get(&app, path, "*/*").await.status(), StatusCode::NOT_FOUND, "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_mailbox_is_shown_to_this_machine_alone() {
+    let app = TestApp::start(Mode::ZeroConfiguration).await;
+    for (host, expected) in
+        [("localhost:8080", 200), ("127.0.0.1", 200), ("evil.example:8080", 404), ("", 404)]
+    {
+        let request = app.client.get(format!("{}/mailbox.json", app.url)).header("host", host);
+        assert_eq!(request.send().await.unwrap().status(), expected, "{host}");
+    }
+}
