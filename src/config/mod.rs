@@ -13,7 +13,7 @@ use std::thread::available_parallelism;
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
-use crate::domain::{Lifetimes, PasswordPolicy, RetryPolicy, RotationPolicy, TrustedProxies};
+use crate::domain::{CLOCK_SKEW, Lifetimes, PasswordPolicy, RetryPolicy, RotationPolicy, TrustedProxies};
 
 pub use environment::Environment;
 pub use parse::ConfigError;
@@ -249,7 +249,7 @@ impl SessionsConfig {
     /// The longest that an access token may still be honoured after its session has ended, clocks that differ included.
     #[must_use]
     pub fn blacklist_ttl(&self) -> TimeDelta {
-        self.lifetimes.access + TimeDelta::seconds(60)
+        self.lifetimes.access + CLOCK_SKEW
     }
 }
 

@@ -12,13 +12,11 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use tokio::time::{sleep, timeout};
 
-use crate::domain::SessionId;
+use crate::domain::{CLOCK_SKEW, SessionId};
 use crate::ports::{Clock, EndCursor, Revocations, Sessions, Unexpected};
 
 /// How old the knowledge may be that an answer relies on. An end that could not be announced is held back this long.
 const FRESH: Duration = Duration::from_secs(1);
-/// How far the clock may be from that of the database. Beyond it the operator is told, and nothing relies on the mirror.
-const MAX_OFFSET: TimeDelta = TimeDelta::seconds(60);
 /// How often all recent ends are read again.
 const WHOLE: Duration = Duration::from_secs(30);
 /// How long one look may take.
@@ -145,7 +143,8 @@ impl Mirror {
                 Ok(next) => {
                     (cursor, was_read) = (Some(next), true);
                     let offset = self.clock.now() - next.0;
-                    let is_off = offset.abs() > MAX_OFFSET;
+                    // Then a token may outlive what is remembered of its session.
+                    let is_off = offset.abs() > CLOCK_SKEW;
                     if is_off && !was_off {
                         tracing::warn!(
                             seconds = offset.num_seconds(),
