@@ -138,8 +138,11 @@ impl Authentication {
         };
         if !ended.is_empty() {
             tracing::info!(session.id = %session, ended = ended.len(), "signed out");
-            self.mirror.revoke(&ended).await;
         }
+        // Also when it had ended before: the request that ended it may have been cut off before it could tell the others.
+        let also = (!ended.contains(&session)).then_some(session);
+        let dead: Vec<SessionId> = ended.iter().copied().chain(also).collect();
+        self.mirror.revoke(&dead).await;
         Ok(ended.len())
     }
 
