@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::support::{Line, Proxy, Target, TestApp, eventually};
+use crate::support::{Line, Proxy, Target, TestApp, eventually, quiet_and_under_load};
 
 #[tokio::test]
 async fn without_redis_everything_works_and_mail_arrives() {
@@ -30,23 +30,27 @@ async fn without_redis_everything_works_and_mail_arrives() {
 
 #[tokio::test]
 async fn a_flushed_redis_revives_no_token_and_logs_nobody_out() {
-    let Some(app) = TestApp::on_servers().await else { return };
-    let ada = app.registered("Ada").await;
-    let (ended, living) = (ada.login(&app).await, ada.login(&app).await);
-    ended.logout(&app).await;
-    let _: String = app.redis.as_ref().unwrap().command("FLUSHALL").await;
-    assert_eq!(ended.me(&app).await, None);
-    assert!(living.me(&app).await.is_some());
-    living.refresh(&app).await;
+    quiet_and_under_load(async |app| {
+        let ada = app.registered("Ada").await;
+        let (ended, living) = (ada.login(app).await, ada.login(app).await);
+        ended.logout(app).await;
+        let _: String = app.redis.as_ref().unwrap().command("FLUSHALL").await;
+        assert_eq!(ended.me(app).await, None);
+        assert!(living.me(app).await.is_some());
+        living.refresh(app).await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_redis_that_takes_no_writes_hinders_no_logout() {
-    let Some(app) = TestApp::on_servers().await else { return };
-    let tokens = app.registered("Ada").await.login(&app).await;
-    let _: String = app.redis.as_ref().unwrap().command("REPLICAOF 127.0.0.1 1").await;
-    assert_eq!(tokens.logout(&app).await, 1);
-    assert_eq!(tokens.me(&app).await, None);
+    quiet_and_under_load(async |app| {
+        let tokens = app.registered("Ada").await.login(app).await;
+        let _: String = app.redis.as_ref().unwrap().command("REPLICAOF 127.0.0.1 1").await;
+        assert_eq!(tokens.logout(app).await, 1);
+        assert_eq!(tokens.me(app).await, None);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -5,16 +5,15 @@ use std::time::Instant;
 
 use chrono::TimeDelta;
 
-use crate::support::{Line, Proxy, Target, TestApp, TestClock, Tokens, eventually};
+use crate::support::{Line, Proxy, Target, TestApp, TestClock, Tokens, eventually, quiet_and_under_load};
 
-/// Two instances, the second with a line of its own to the same Redis.
-async fn two_instances() -> Option<(TestApp, TestApp, Proxy)> {
-    let app = TestApp::on_servers().await?;
+/// A second instance, with a line of its own to the same Redis.
+async fn sister_on_a_line(app: &TestApp) -> (TestApp, Proxy) {
     let port = app.setting("REDIS_URL").rsplit(':').next().unwrap().parse().unwrap();
     let line = Proxy::to(Target::Port(port)).await;
     let url = format!("redis://127.0.0.1:{}", line.port);
     let sister = app.sister_with(&[("REDIS_URL", &url)], Arc::clone(&app.clock)).await;
-    Some((app, sister, line))
+    (sister, line)
 }
 
 /// Waits until an instance hears of ends without asking rows: then a logout elsewhere reaches it.
@@ -27,7 +26,8 @@ async fn hears(instance: &TestApp, from: &TestApp, tokens: &Tokens) {
 /// The figure in the README: `cargo test --release how_fast -- --nocapture`. Nothing here depends on the time it takes.
 #[tokio::test]
 async fn how_fast_a_logout_reaches_another_instance() {
-    let Some((app, sister, _line)) = two_instances().await else { return };
+    let Some(app) = TestApp::on_servers().await else { return };
+    let (sister, _line) = sister_on_a_line(&app).await;
     let ada = app.registered("Ada").await;
     hears(&sister, &app, &ada.login(&app).await).await;
     let mut micros = Vec::new();
@@ -48,44 +48,53 @@ async fn how_fast_a_logout_reaches_another_instance() {
 
 #[tokio::test]
 async fn a_cut_off_instance_honours_the_logouts_of_others() {
-    let Some((app, sister, line)) = two_instances().await else { return };
-    let ada = app.registered("Ada").await;
-    hears(&sister, &app, &ada.login(&app).await).await;
-    let tokens = ada.login(&app).await;
-    line.set(Line::Cut);
-    // It notices the closed connection, and asks rows from then on: nothing to wait for.
-    assert!(tokens.me(&sister).await.is_some());
-    assert_eq!(tokens.logout(&app).await, 1);
-    eventually("the end is known", async || tokens.me(&sister).await.is_none().then_some(())).await;
+    quiet_and_under_load(async |app| {
+        let (sister, line) = sister_on_a_line(app).await;
+        let ada = app.registered("Ada").await;
+        hears(&sister, app, &ada.login(app).await).await;
+        let tokens = ada.login(app).await;
+        line.set(Line::Cut);
+        // It notices the closed connection, and asks rows from then on: nothing to wait for.
+        assert!(tokens.me(&sister).await.is_some());
+        assert_eq!(tokens.logout(app).await, 1);
+        eventually("the end is known", async || tokens.me(&sister).await.is_none().then_some(())).await;
 
-    line.set(Line::Open);
-    hears(&sister, &app, &ada.login(&app).await).await;
+        line.set(Line::Open);
+        hears(&sister, app, &ada.login(app).await).await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_logout_on_a_cut_off_instance_is_known_everywhere_when_it_is_answered() {
-    let Some((app, sister, line)) = two_instances().await else { return };
-    let ada = app.registered("Ada").await;
-    hears(&app, &sister, &ada.login(&app).await).await;
-    for state in [Line::Cut, Line::Frozen] {
-        line.set(state);
-        let tokens = ada.login(&app).await;
-        assert!(tokens.me(&app).await.is_some());
-        assert_eq!(tokens.logout(&sister).await, 1);
-        assert_eq!(tokens.me(&app).await, None, "{state:?}: known at once");
-        assert_eq!(tokens.me(&sister).await, None);
-    }
+    quiet_and_under_load(async |app| {
+        let (sister, line) = sister_on_a_line(app).await;
+        let ada = app.registered("Ada").await;
+        hears(app, &sister, &ada.login(app).await).await;
+        for state in [Line::Cut, Line::Frozen] {
+            line.set(state);
+            let tokens = ada.login(app).await;
+            assert!(tokens.me(app).await.is_some());
+            assert_eq!(tokens.logout(&sister).await, 1);
+            assert_eq!(tokens.me(app).await, None, "{state:?}: known at once");
+            assert_eq!(tokens.me(&sister).await, None);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_line_that_hangs_half_open_is_noticed() {
-    let Some((app, sister, line)) = two_instances().await else { return };
-    let ada = app.registered("Ada").await;
-    hears(&sister, &app, &ada.login(&app).await).await;
-    let tokens = ada.login(&app).await;
-    line.set(Line::Frozen);
-    assert_eq!(tokens.logout(&app).await, 1);
-    eventually("the end is known", async || tokens.me(&sister).await.is_none().then_some(())).await;
+    quiet_and_under_load(async |app| {
+        let (sister, line) = sister_on_a_line(app).await;
+        let ada = app.registered("Ada").await;
+        hears(&sister, app, &ada.login(app).await).await;
+        let tokens = ada.login(app).await;
+        line.set(Line::Frozen);
+        assert_eq!(tokens.logout(app).await, 1);
+        eventually("the end is known", async || tokens.me(&sister).await.is_none().then_some(())).await;
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -115,41 +124,53 @@ async fn a_full_or_evicting_or_frozen_redis_revives_nobody_and_ends_nobody() {
     for trouble in
         ["CONFIG SET maxmemory 1", "CONFIG SET maxmemory-policy allkeys-random", "CLIENT PAUSE 3000 ALL"]
     {
-        let Some(app) = TestApp::on_servers().await else { return };
-        let ada = app.registered("Ada").await;
-        let (ended, living) = (ada.login(&app).await, ada.login(&app).await);
-        let _: String = app.redis.as_ref().unwrap().command(trouble).await;
-        assert_eq!(ended.logout(&app).await, 1, "{trouble}");
-        assert_eq!(ended.me(&app).await, None, "{trouble}");
-        assert_eq!(ended.refusal(&app).await, "REFRESH_TOKEN_INVALID", "{trouble}");
-        assert!(living.me(&app).await.is_some(), "{trouble}");
-        assert!(living.refresh(&app).await.me(&app).await.is_some(), "{trouble}");
+        quiet_and_under_load(async |app| {
+            let ada = app.registered("Ada").await;
+            let (ended, living) = (ada.login(app).await, ada.login(app).await);
+            let _: String = app.redis.as_ref().unwrap().command(trouble).await;
+            assert_eq!(ended.logout(app).await, 1, "{trouble}");
+            assert_eq!(ended.me(app).await, None, "{trouble}");
+            assert_eq!(ended.refusal(app).await, "REFRESH_TOKEN_INVALID", "{trouble}");
+            assert!(living.me(app).await.is_some(), "{trouble}");
+            assert!(living.refresh(app).await.me(app).await.is_some(), "{trouble}");
+        })
+        .await;
     }
 }
 
 #[tokio::test]
 async fn instances_whose_clocks_differ_raise_no_alarm_and_extend_nothing() {
-    let Some(app) = TestApp::on_servers().await else { return };
-    for seconds in [55, -55, 300, -300] {
-        let offset = TimeDelta::seconds(seconds);
-        let clock = Arc::new(TestClock::new());
-        clock.advance(offset);
-        let sister = app.sister_with(&[], clock).await;
-        let ada = app.registered(&format!("Ada{seconds}")).await;
-        let first = ada.login(&app).await;
-        let second = first.refresh(&sister).await;
-        assert!(second.me(&app).await.is_some() || offset > TimeDelta::seconds(60), "{offset}: a good token");
-        assert_eq!(first.refresh(&app).await.refresh, second.refresh, "{offset}: a second tab is no thief");
-        let third = second.refresh(&app).await.refresh(&sister).await;
-        assert!(third.me(&sister).await.is_some());
-        assert_eq!(third.logout(&sister).await, 1);
-        eventually("the end is known", async || third.me(&app).await.is_none().then_some(())).await;
-        let idle_until: chrono::DateTime<chrono::Utc> =
-            sqlx::query_scalar("SELECT expires_at FROM sessions ORDER BY created_at DESC, id DESC LIMIT 1")
-                .fetch_one(&mut app.database().await)
-                .await
-                .unwrap();
-        let ahead = idle_until - authql::ports::Clock::now(&*app.clock) - TimeDelta::days(30);
-        assert!(ahead <= offset.max(TimeDelta::zero()), "{offset}: extended by {ahead}");
-    }
+    quiet_and_under_load(async |app| {
+        for seconds in [55, -55, 300, -300] {
+            let offset = TimeDelta::seconds(seconds);
+            let clock = Arc::new(TestClock::new());
+            clock.advance(offset);
+            let sister = app.sister_with(&[], clock).await;
+            let ada = app.registered(&format!("Ada{seconds}")).await;
+            let first = ada.login(app).await;
+            let second = first.refresh(&sister).await;
+            assert!(
+                second.me(app).await.is_some() || offset > TimeDelta::seconds(60),
+                "{offset}: a good token"
+            );
+            assert_eq!(
+                first.refresh(app).await.refresh,
+                second.refresh,
+                "{offset}: a second tab is no thief"
+            );
+            let third = second.refresh(app).await.refresh(&sister).await;
+            assert!(third.me(&sister).await.is_some());
+            assert_eq!(third.logout(&sister).await, 1);
+            eventually("the end is known", async || third.me(app).await.is_none().then_some(())).await;
+            let idle_until: chrono::DateTime<chrono::Utc> = sqlx::query_scalar(
+                "SELECT expires_at FROM sessions ORDER BY created_at DESC, id DESC LIMIT 1",
+            )
+            .fetch_one(&mut app.database().await)
+            .await
+            .unwrap();
+            let ahead = idle_until - authql::ports::Clock::now(&*app.clock) - TimeDelta::days(30);
+            assert!(ahead <= offset.max(TimeDelta::zero()), "{offset}: extended by {ahead}");
+        }
+    })
+    .await;
 }

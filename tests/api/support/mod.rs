@@ -3,6 +3,7 @@
 mod app;
 mod clock;
 mod leash;
+mod load;
 mod mail;
 mod person;
 mod postgres;
@@ -13,6 +14,7 @@ mod smtp;
 
 pub use app::{Mode, TestApp};
 pub use clock::TestClock;
+pub use load::quiet_and_under_load;
 pub use mail::eventually;
 pub use person::{LOGIN, Person, REFRESH, Tokens};
 pub use program::Program;
