@@ -85,9 +85,10 @@ fn configure() -> Result<Config, StartError> {
 }
 
 async fn serve() -> Outcome {
-    let config = configure()?;
+    let mut config = configure()?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let listener = app::listen(&config.http).await?;
+    config.http.listens_on(listener.local_addr()?);
     let facts = banner::Facts::of(&config, listener.local_addr()?);
     let mut stop = Box::pin(async move {
         tokio::select! {

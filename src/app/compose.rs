@@ -202,7 +202,8 @@ fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, St
     let MailConfig { smtp_url, from, .. } = &config.mail;
     let site = Url::parse(&config.http.public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let site = site.unwrap_or_else(|| "authql".to_owned());
-    let templates = Templates::new(site).map_err(|error| StartError::Broken(error.into()))?;
+    let templates =
+        Templates::new(site, config.http.frontend_url()).map_err(|error| StartError::Broken(error.into()))?;
     if let Some(url) = smtp_url {
         return Ok((Arc::new(SmtpMailer::new(url.expose_secret(), from, templates)?), None));
     }

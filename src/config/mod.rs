@@ -52,6 +52,9 @@ pub struct HttpConfig {
     pub is_port_fixed: bool,
     /// The address that clients use, without a slash at its end; the issuer of tokens. Read from `AUTHQL_PUBLIC_URL`.
     pub public_url: String,
+    /// The address that links in mails begin with, without a slash at its end; our own `/confirm` when `None`. Read from
+    /// `AUTHQL_FRONTEND_URL`.
+    pub frontend_url: Option<String>,
     /// Whose `X-Forwarded-For` counts. Read from `AUTHQL_TRUSTED_PROXIES`.
     pub trusted_proxies: TrustedProxies,
 }
@@ -243,6 +246,22 @@ fn log(environment: &Environment) -> Result<LogConfig, ConfigError> {
         }
     };
     Ok(LogConfig { filter, format })
+}
+
+impl HttpConfig {
+    /// Where links in mails lead.
+    #[must_use]
+    pub fn frontend_url(&self) -> &str {
+        self.frontend_url.as_deref().unwrap_or(&self.public_url)
+    }
+
+    /// Lets links follow the server to the port that was free, where nobody has said what its address is. The issuer of
+    /// tokens stays: those of the last run are good on any port.
+    pub fn listens_on(&mut self, address: SocketAddr) {
+        if self.public_url == format!("http://{}", self.listen) {
+            self.frontend_url.get_or_insert_with(|| format!("http://{address}"));
+        }
+    }
 }
 
 impl SessionsConfig {

@@ -36,10 +36,11 @@ pub(super) fn http(environment: &Environment) -> Result<HttpConfig, ConfigError>
     let listen: SocketAddr = text.parse().map_err(|_| {
         ConfigError::new("AUTHQL_LISTEN", "is not an address with a port: write it as 127.0.0.1:8080")
     })?;
-    let public_url =
-        environment.get("AUTHQL_PUBLIC_URL")?.map_or_else(|| Ok(format!("http://{listen}")), public_url)?;
+    let web_address = |name| environment.get(name)?.map(|text| web_address(name, text)).transpose();
+    let public_url = web_address("AUTHQL_PUBLIC_URL")?.unwrap_or_else(|| format!("http://{listen}"));
+    let frontend_url = web_address("AUTHQL_FRONTEND_URL")?;
     let trusted_proxies = trusted_proxies(environment.get("AUTHQL_TRUSTED_PROXIES")?.unwrap_or_default())?;
-    Ok(HttpConfig { listen, is_port_fixed: given.is_some(), public_url, trusted_proxies })
+    Ok(HttpConfig { listen, is_port_fixed: given.is_some(), public_url, frontend_url, trusted_proxies })
 }
 
 fn trusted_proxies(text: &str) -> Result<TrustedProxies, ConfigError> {
@@ -56,8 +57,8 @@ fn trusted_proxies(text: &str) -> Result<TrustedProxies, ConfigError> {
     })
 }
 
-fn public_url(text: &str) -> Result<String, ConfigError> {
-    let refused = |advice| Err(ConfigError::new("AUTHQL_PUBLIC_URL", advice));
+fn web_address(name: &str, text: &str) -> Result<String, ConfigError> {
+    let refused = |advice| Err(ConfigError::new(name, advice));
     match Url::parse(text) {
         Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() => {
             refused("is not a web address: write it as https://auth.example.com")

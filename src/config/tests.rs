@@ -41,6 +41,22 @@ fn nothing_needs_to_be_set() {
 }
 
 #[test]
+fn links_lead_to_the_front_end_or_to_where_the_server_really_is() {
+    let moved = "127.0.0.1:8081".parse().unwrap();
+    let frontend_url = |settings: &[(&str, &str)]| {
+        let mut http = read(settings).unwrap().http;
+        http.listens_on(moved);
+        http.frontend_url().to_owned()
+    };
+    assert_eq!(frontend_url(&[]), "http://127.0.0.1:8081");
+    assert_eq!(frontend_url(&[("AUTHQL_PUBLIC_URL", "http://localhost:9000/")]), "http://localhost:9000");
+    assert_eq!(
+        frontend_url(&[("AUTHQL_FRONTEND_URL", "https://app.example.com/")]),
+        "https://app.example.com"
+    );
+}
+
+#[test]
 fn servers_are_all_that_a_public_server_needs() {
     let config = read(&server_with("AUTHQL_LISTEN", "0.0.0.0:80")).unwrap();
     assert!(config.http.is_port_fixed && !config.explore.graphiql && !config.explore.introspection);
@@ -77,6 +93,7 @@ fn each_wrong_text_is_refused_by_name() {
         ("AUTHQL_TRUSTED_PROXIES", "0.0.0.0/0", "every client could choose its address"),
         ("AUTHQL_PUBLIC_URL", "auth.example.com", "is not a web address"),
         ("AUTHQL_PUBLIC_URL", "http://auth.example.com", "make it https://"),
+        ("AUTHQL_FRONTEND_URL", "app.example.com", "is not a web address"),
         ("AUTHQL_PUBLIC_URL", "https://auth.example.com/?a=b", "has more than an address"),
     ] {
         let complaint = complaint(&[(name, text)]);

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{EmailAddress, Locale, MailId, PersonName};
+use super::{EmailAddress, Locale, MailId, MailToken, MailTokenPurpose, PersonName};
 
 /// How long a mail is tried before it is given up, counted from when it was queued.
 const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(48);
@@ -24,17 +24,33 @@ pub struct Mail {
     pub locale: Locale,
     /// When it was queued: the `Date` it carries, over all tries.
     pub queued_at: DateTime<Utc>,
+    /// What the link in it carries, where it has one.
+    pub token: Option<MailToken>,
 }
 
 /// What a mail is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailKind {
-    /// To the owner of a new account.
+    /// To the owner of a new account, with a link that confirms the address.
     Welcome,
+    /// The link once more.
+    Verification,
     /// To the owner of an account that somebody tried to register again.
     AlreadyRegistered,
+    /// With a link that sets a new password.
+    PasswordReset,
+    /// To the owner of an account whose password is another one from now on.
+    PasswordChanged,
+    /// To the address that an account is to move to, with a link that moves it.
+    EmailChange,
+    /// To the address that the account has, when somebody asked to move it.
+    EmailChangeRequested,
+    /// To the address that the account had, when it has moved.
+    EmailChanged,
     /// To the owner of a session that was ended because a used refresh token came back.
     SessionReuse,
+    /// To the owner of an account that is no more.
+    AccountDeleted,
 }
 
 /// When a mail is tried again.
@@ -46,15 +62,33 @@ pub struct RetryPolicy {
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Welcome, Self::AlreadyRegistered, Self::SessionReuse];
+    pub const ALL: [Self; 10] = [
+        Self::Welcome,
+        Self::Verification,
+        Self::AlreadyRegistered,
+        Self::PasswordReset,
+        Self::PasswordChanged,
+        Self::EmailChange,
+        Self::EmailChangeRequested,
+        Self::EmailChanged,
+        Self::SessionReuse,
+        Self::AccountDeleted,
+    ];
 
     /// Its name in the database and among the templates.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Welcome => "welcome",
+            Self::Verification => "verification",
             Self::AlreadyRegistered => "already_registered",
+            Self::PasswordReset => "password_reset",
+            Self::PasswordChanged => "password_changed",
+            Self::EmailChange => "email_change",
+            Self::EmailChangeRequested => "email_change_requested",
+            Self::EmailChanged => "email_changed",
             Self::SessionReuse => "session_reuse",
+            Self::AccountDeleted => "account_deleted",
         }
     }
 
@@ -62,6 +96,22 @@ impl MailKind {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// What the token in it is good for. `None` for a mail without one.
+    #[must_use]
+    pub fn purpose(self) -> Option<MailTokenPurpose> {
+        match self {
+            Self::Welcome | Self::Verification => Some(MailTokenPurpose::VerifyEmail),
+            Self::PasswordReset => Some(MailTokenPurpose::ResetPassword),
+            Self::EmailChange => Some(MailTokenPurpose::ConfirmEmailChange),
+            Self::AlreadyRegistered
+            | Self::PasswordChanged
+            | Self::EmailChangeRequested
+            | Self::EmailChanged
+            | Self::SessionReuse
+            | Self::AccountDeleted => None,
+        }
     }
 }
 
@@ -98,6 +148,7 @@ mod tests {
             name: None,
             locale: Locale::default(),
             queued_at,
+            token: None,
         }
     }
 

@@ -142,6 +142,7 @@ impl ClaimedRow {
             name: person_name(self.recipient_name.clone())?,
             locale: language(&self.locale)?,
             queued_at: self.queued_at,
+            token: None,
         };
         Ok(ClaimedMail { mail, attempt: self.attempts.unsigned_abs() })
     }
