@@ -5,6 +5,7 @@ pub mod clock;
 pub mod embedded;
 pub mod jwt;
 pub mod local;
+pub mod mail_tokens;
 pub mod postgres;
 pub mod redis;
 pub mod root_secret;

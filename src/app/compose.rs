@@ -11,19 +11,20 @@ use crate::adapters::argon2::Argon2Lanes;
 use crate::adapters::embedded::{self, PrivatePostgres};
 use crate::adapters::jwt::JwtTokens;
 use crate::adapters::local::{DataFolder, DataFolderError, FileMailbox, LocalMailQueue, LocalRevocations};
+use crate::adapters::mail_tokens::HmacMailTokens;
 use crate::adapters::postgres::Database;
 use crate::adapters::redis::{Redis, RedisMailQueue, RedisRevocations};
 use crate::adapters::root_secret::{RootSecret, RootSecrets};
 use crate::adapters::seal::AesGcmVault;
 use crate::adapters::smtp::{self, SmtpMailer};
 use crate::adapters::templates::Templates;
-use crate::config::{Config, MailConfig, StoresConfig};
+use crate::config::{Config, MailConfig, PasswordsConfig, StoresConfig};
 use crate::graphql::{self, InputRules};
 use crate::http;
 use crate::ports::{Clock, MailQueue, Mailbox, Mailer, Revocations};
 use crate::services::{
-    Access, Accounts, Authentication, Health, MailboxPage, Mailing, Mirror, OwnSessions, Registration,
-    Services, Sightings, Signing,
+    Access, Accounts, Authentication, Health, MailboxPage, Mailing, Mirror, OwnSessions, PasswordRecovery,
+    Passwords, Posting, Registration, Services, Sightings, Signing,
 };
 
 /// What was put together.
@@ -47,11 +48,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let (mailer, mailbox) = mailer(&config, &data)?;
     let (revocations, queue) = accelerators(&config.stores)?;
     let tokens = tokens(&config, &secrets)?;
-    let hasher = Arc::new(Argon2Lanes::start(
-        config.passwords.lanes,
-        config.passwords.memory_kib,
-        config.passwords.iterations,
-    )?);
+    let hasher = Arc::new(hasher(config.passwords)?);
 
     let (database, embedded) = database(&config.stores, &data).await?;
     let users = Arc::new(database.users());
@@ -62,23 +59,37 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let ttl = config.sessions.blacklist_ttl();
     let mirror = Arc::new(Mirror::new(revocations, sessions.clone(), clock.clone(), ttl));
     let sightings = Arc::new(Sightings::new(sessions.clone()));
+    let mail_tokens = Arc::new(HmacMailTokens::new(&secrets));
+    let posting = Arc::new(Posting { queue: queue.clone(), tokens: mail_tokens.clone() });
+    let passwords =
+        Arc::new(Passwords { hasher: hasher.clone(), users: users.clone(), policy: config.passwords.policy });
+    let recovery = Arc::new(database.recovery());
+    let reveals_taken = config.accounts.reveals_taken;
 
     let services = Arc::new(Services {
         registration: Registration {
             clock: clock.clone(),
-            hasher: hasher.clone(),
+            hasher,
             users: users.clone(),
-            mail: queue.clone(),
+            recovery: recovery.clone(),
+            posting: posting.clone(),
+            reveals_taken,
+        },
+        recovery: PasswordRecovery {
+            clock: clock.clone(),
+            recovery,
+            passwords: passwords.clone(),
+            posting: posting.clone(),
+            mirror: mirror.clone(),
         },
         authentication: Authentication {
             clock: clock.clone(),
-            hasher,
-            users: users.clone(),
+            passwords: passwords.clone(),
             sessions: sessions.clone(),
             mirror: mirror.clone(),
             sightings: sightings.clone(),
             tokens: tokens.clone(),
-            mail: queue.clone(),
+            posting: posting.clone(),
             lifetimes: config.sessions.lifetimes,
             rotation: config.sessions.rotation,
         },
@@ -89,7 +100,15 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
             sessions: sessions.clone(),
             sightings: sightings.clone(),
         },
-        accounts: Accounts { users },
+        accounts: Accounts {
+            clock: clock.clone(),
+            users,
+            changes: Arc::new(database.account_changes()),
+            passwords,
+            posting,
+            mirror: mirror.clone(),
+            reveals_taken,
+        },
         sessions: OwnSessions {
             clock: clock.clone(),
             sessions,
@@ -105,6 +124,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         queue,
         outbox: Arc::new(database.outbox()),
         mailer,
+        tokens: mail_tokens,
         retry: config.mail.retry,
     });
     let rules = InputRules { passwords: config.passwords.policy };
@@ -143,6 +163,10 @@ fn secrets(present: &SecretString, config: &Config) -> RootSecrets {
 fn tokens(config: &Config, secrets: &RootSecrets) -> Result<Arc<JwtTokens>, StartError> {
     let tokens = JwtTokens::new(&config.http.public_url, config.sessions.lifetimes.access, secrets)?;
     Ok(Arc::new(tokens))
+}
+
+fn hasher(config: PasswordsConfig) -> Result<Argon2Lanes, StartError> {
+    Ok(Argon2Lanes::start(config.lanes, config.memory_kib, config.iterations)?)
 }
 
 fn signing(

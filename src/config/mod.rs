@@ -13,7 +13,9 @@ use std::thread::available_parallelism;
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
-use crate::domain::{CLOCK_SKEW, Lifetimes, PasswordPolicy, RetryPolicy, RotationPolicy, TrustedProxies};
+use crate::domain::{
+    CLOCK_SKEW, Lifetimes, LoginRequirement, PasswordPolicy, RetryPolicy, RotationPolicy, TrustedProxies,
+};
 
 pub use environment::Environment;
 pub use parse::ConfigError;
@@ -35,6 +37,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// Passwords.
     pub passwords: PasswordsConfig,
+    /// Accounts.
+    pub accounts: AccountsConfig,
     /// Mails.
     pub mail: MailConfig,
     /// What helps exploring, and strangers too.
@@ -75,7 +79,8 @@ pub struct StoresConfig {
 pub struct SessionsConfig {
     /// How long they live. Read from `AUTHQL_ACCESS_TTL`, `AUTHQL_REFRESH_TTL`, `AUTHQL_SESSION_MAX_AGE`.
     pub lifetimes: Lifetimes,
-    /// What a refresh may do. Read from `AUTHQL_REFRESH_REPLAY_WINDOW` and `AUTHQL_REFRESH_LOST_ANSWER`.
+    /// What a refresh may do. Read from `AUTHQL_REFRESH_REPLAY_WINDOW`, `AUTHQL_REFRESH_LOST_ANSWER` and, for logins too,
+    /// `AUTHQL_LOGIN_REQUIRES`.
     pub rotation: RotationPolicy,
 }
 
@@ -90,6 +95,13 @@ pub struct PasswordsConfig {
     pub memory_kib: u32,
     /// argon2's `t`. Read from `AUTHQL_HASH_ITERATIONS`.
     pub iterations: u32,
+}
+
+/// Accounts.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountsConfig {
+    /// Whether whoever asks is told that an address has an account. Read from `AUTHQL_REVEAL_TAKEN_EMAIL`.
+    pub reveals_taken: bool,
 }
 
 /// Mails.
@@ -157,6 +169,9 @@ impl Config {
         Ok(Self {
             sessions: sessions(environment)?,
             passwords: passwords(environment)?,
+            accounts: AccountsConfig {
+                reveals_taken: environment.switch("AUTHQL_REVEAL_TAKEN_EMAIL", false)?,
+            },
             mail: MailConfig {
                 smtp_url,
                 from: environment
@@ -187,6 +202,14 @@ fn sessions(environment: &Environment) -> Result<SessionsConfig, ConfigError> {
     let absolute = environment.duration("AUTHQL_SESSION_MAX_AGE", "90d", "1m", "3650d")?;
     let replay_window = environment.duration("AUTHQL_REFRESH_REPLAY_WINDOW", "30s", "0s", "10m")?;
     let lost_answer = environment.duration("AUTHQL_REFRESH_LOST_ANSWER", "24h", "0", "30d")?;
+    let requirement = match environment.get("AUTHQL_LOGIN_REQUIRES")? {
+        None | Some("any") => LoginRequirement::Any,
+        Some("verified_email") => LoginRequirement::VerifiedEmail,
+        Some(_) => {
+            let advice = "is neither `any` nor `verified_email`: write one of them";
+            return Err(ConfigError::new("AUTHQL_LOGIN_REQUIRES", advice));
+        }
+    };
     let longer = |name, than| {
         ConfigError::new(name, format!("is longer than {than}, and would have no effect: make it shorter"))
     };
@@ -205,6 +228,7 @@ fn sessions(environment: &Environment) -> Result<SessionsConfig, ConfigError> {
             replay_window: replay_window.to_std().unwrap_or_default(),
             lost_answer: lost_answer.to_std().unwrap_or_default(),
             idle,
+            requirement,
         },
     })
 }

@@ -87,6 +87,7 @@ fn each_wrong_text_is_refused_by_name() {
         ("AUTHQL_HASH_MEMORY", "1024", "is no number from 7168"),
         ("AUTHQL_LOG", "infos", "is no log filter: write a level such as `info`"),
         ("AUTHQL_LOG", "info,authql", "is no log filter"),
+        ("AUTHQL_LOGIN_REQUIRES", "verified", "is neither `any` nor `verified_email`"),
         ("AUTHQL_GRAPHIQL", "true", "is neither `on` nor `off`"),
         ("AUTHQL_LISTEN", "8080", "is not an address with a port"),
         ("AUTHQL_TRUSTED_PROXIES", "10.0.0.0/8,nginx", "has `nginx`, which is no network"),

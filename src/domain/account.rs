@@ -21,6 +21,30 @@ pub struct User {
     pub created_at: DateTime<Utc>,
 }
 
+/// How often the password of an account has been changed. What was checked against an older one is void.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordVersion(pub i32);
+
+/// Whether somebody may be signed in whose address is not confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginRequirement {
+    /// They may.
+    Any,
+    /// Not before they have confirmed it.
+    VerifiedEmail,
+}
+
+impl LoginRequirement {
+    /// Whether this account may be signed in.
+    #[must_use]
+    pub fn is_met_by(self, user: &User) -> bool {
+        match self {
+            Self::Any => true,
+            Self::VerifiedEmail => user.email_verified_at.is_some(),
+        }
+    }
+}
+
 /// How a person wants to be called: 1 to 100 characters without control characters, spaces around it removed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PersonName(String);

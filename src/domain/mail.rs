@@ -5,9 +5,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{EmailAddress, Locale, MailId, MailToken, MailTokenPurpose, PersonName};
 
 /// How long a mail is tried before it is given up, counted from when it was queued.
-const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(48);
+pub const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(48);
 /// The longest wait between two tries.
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(4);
+
+/// The most mails that one mailbox must bear in each period, where strangers can cause them.
+pub const MAIL_ALLOWANCE: [(TimeDelta, i64); 2] = [(TimeDelta::hours(1), 5), (TimeDelta::hours(24), 15)];
 
 /// One mail, as it was queued. What it says is rendered from this when it is sent.
 #[derive(Debug, Clone)]

@@ -3,6 +3,8 @@
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::MailId;
+
 /// What a mailed token is good for, and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailTokenPurpose {
@@ -17,6 +19,10 @@ pub enum MailTokenPurpose {
 impl MailTokenPurpose {
     /// Every purpose.
     pub const ALL: [Self; 3] = [Self::VerifyEmail, Self::ResetPassword, Self::ConfirmEmailChange];
+
+    /// Those that only somebody who knew the password, or stood in for it, can have asked for: a new password makes them
+    /// worthless.
+    pub const OF_WHO_HAS_THE_PASSWORD: [Self; 2] = [Self::ResetPassword, Self::ConfirmEmailChange];
 
     /// Its name in the database.
     #[must_use]
@@ -71,6 +77,17 @@ impl MailToken {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+}
+
+/// A token that somebody presents: genuine and for this purpose, but perhaps used or expired. That its row says.
+#[derive(Debug, Clone, Copy)]
+pub struct PresentedMailToken {
+    /// The mail that carried it.
+    pub id: MailId,
+    /// What it is good for.
+    pub purpose: MailTokenPurpose,
+    /// What its row must have.
+    pub digest: MailTokenDigest,
 }
 
 /// SHA-256 of a token: what is stored, and all that is compared.

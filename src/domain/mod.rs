@@ -13,13 +13,15 @@ mod session;
 mod signing_key;
 mod token;
 
-pub use account::{Locale, LocaleError, PersonName, PersonNameError, User};
+pub use account::{
+    Locale, LocaleError, LoginRequirement, PasswordVersion, PersonName, PersonNameError, User,
+};
 pub use device::DeviceInfo;
 pub use email::{EmailAddress, EmailAddressError};
 pub use id::{EventId, MailId, SessionId, UserId};
 pub use listing::{ListedSession, PageEnd, SessionPage, SessionPlace};
-pub use mail::{Mail, MailKind, RetryPolicy};
-pub use mail_token::{MailToken, MailTokenDigest, MailTokenPurpose};
+pub use mail::{GIVE_UP_AFTER, MAIL_ALLOWANCE, Mail, MailKind, RetryPolicy};
+pub use mail_token::{MailToken, MailTokenDigest, MailTokenPurpose, PresentedMailToken};
 pub use network::{TrustedProxies, TrustedProxiesError};
 pub use password::{Password, PasswordError, PasswordPolicy, Weakness};
 pub use session::{Generation, Lifetimes, RotationPolicy, Session, SessionEnd, Verdict};

@@ -74,16 +74,19 @@ impl Password {
         Ok(Self(SecretString::from(normalised)))
     }
 
-    /// Judges a password that somebody is about to choose. `own_words` are what an attacker knows of them.
+    /// Judges a password that somebody is about to choose. `known` is what an attacker knows of them, such as their address:
+    /// each word of it is tried early, and so is the name of this program.
     ///
     /// # Errors
     /// See [`Weakness`].
-    pub fn check_strength(&self, policy: PasswordPolicy, own_words: &[&str]) -> Result<(), Weakness> {
+    pub fn check_strength(&self, policy: PasswordPolicy, known: &[&str]) -> Result<(), Weakness> {
         let text = self.0.expose_secret();
         if text.chars().count() < policy.min_length {
             return Err(Weakness::TooShort { min: policy.min_length });
         }
-        let estimate = zxcvbn::zxcvbn(text, own_words);
+        let own_words: Vec<&str> =
+            known.iter().flat_map(|text| text.split(['@', '.', ' '])).chain(["authql"]).collect();
+        let estimate = zxcvbn::zxcvbn(text, &own_words);
         if estimate.score() < zxcvbn::Score::Three {
             let reason = match estimate.feedback().and_then(zxcvbn::feedback::Feedback::warning) {
                 Some(warning) => explain(warning),
@@ -159,8 +162,9 @@ mod tests {
 
     #[test]
     fn easy_passwords_are_named_as_such() {
-        let judge =
-            |text: &str| Password::parse(text).unwrap().check_strength(POLICY, &["lovelace", "authql"]);
+        let judge = |text: &str| {
+            Password::parse(text).unwrap().check_strength(POLICY, &["lovelace@example.com", "Ada"])
+        };
         assert_eq!(judge("k3!Vx"), Err(Weakness::TooShort { min: 8 }));
         assert!(matches!(judge("password1"), Err(Weakness::TooCommon { .. })));
         assert!(matches!(judge("lovelace1815"), Err(Weakness::TooCommon { .. })));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{SessionId, UserId};
+use super::{LoginRequirement, SessionId, UserId};
 
 /// A session as its row says.
 #[derive(Debug, Clone)]
@@ -42,6 +42,10 @@ pub enum SessionEnd {
     Revoked,
     /// A refresh token came back after its successor had been used (RFC 9700 4.14.2).
     Reuse,
+    /// The account has a new password, and the session was opened with the old one.
+    PasswordChanged,
+    /// The account was deleted.
+    Deleted,
 }
 
 /// How long sessions and their access tokens live.
@@ -64,6 +68,8 @@ pub struct RotationPolicy {
     pub lost_answer: Duration,
     /// How long a refreshed session lives without a further refresh.
     pub idle: TimeDelta,
+    /// What an account needs for being signed in, asked again at each refresh.
+    pub requirement: LoginRequirement,
 }
 
 /// What presenting a refresh token to a session means.
@@ -155,6 +161,8 @@ impl SessionEnd {
             Self::Logout => "logout",
             Self::Revoked => "revoked",
             Self::Reuse => "reuse",
+            Self::PasswordChanged => "password_changed",
+            Self::Deleted => "deleted",
         }
     }
 }
@@ -167,6 +175,7 @@ mod tests {
         replay_window: Duration::from_secs(30),
         lost_answer: Duration::from_hours(24),
         idle: TimeDelta::days(30),
+        requirement: LoginRequirement::Any,
     };
 
     fn session_at(generation: i32) -> (Session, DateTime<Utc>) {

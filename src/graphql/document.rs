@@ -27,9 +27,21 @@ const MAX_DIRECTIVES: (usize, usize) = (50, 3);
 const MAX_DEPTH: usize = 6;
 const MAX_INTROSPECTION_DEPTH: usize = 20;
 
-/// The operations that check a password or a token. One in a request: a mutation goes on after a failed field, so twenty
+/// The operations that check a password or a token, or cause a mail. One in a request: a mutation goes on after a failed field, so twenty
 /// aliased logins would be twenty guesses.
-const CREDENTIAL_OPERATIONS: [&str; 3] = ["login", "refresh", "register"];
+const CREDENTIAL_OPERATIONS: [&str; 11] = [
+    "changePassword",
+    "confirmEmailChange",
+    "deleteAccount",
+    "login",
+    "refresh",
+    "register",
+    "requestEmailChange",
+    "requestPasswordReset",
+    "resendVerification",
+    "resetPassword",
+    "verifyEmail",
+];
 
 /// Why a document is not run.
 #[derive(Debug, thiserror::Error)]
@@ -172,7 +184,8 @@ impl Count<'_> {
         self.credentials += usize::from(is_root && CREDENTIAL_OPERATIONS.contains(&name));
         if self.credentials > 1 {
             return Err(too_much(
-                "has more than one of register, login and refresh: send each in a request of its own"
+                "has more than one operation that checks a password or a token, or sends a mail, such as login: send \
+                 each in a request of its own"
                     .to_owned(),
             ));
         }
@@ -242,7 +255,10 @@ mod tests {
             "mutation { ... { login { a } } ... { b: login { a } } }",
             "mutation { login { a } b: login @skip(if: true) { a } }",
         ] {
-            assert!(refusal(document).contains("more than one of register, login and refresh"), "{document}");
+            assert!(
+                refusal(document).contains("more than one operation that checks a password"),
+                "{document}"
+            );
         }
         // A field of that name elsewhere is none.
         assert_eq!(admitted("mutation { login { login register } }"), Ok(true));

@@ -133,10 +133,16 @@ pub(super) enum AuthErrorCode {
     ValidationFailed,
     /// Address and password do not belong together. Deliberately the same for an unknown address.
     InvalidCredentials,
+    /// The password was right, but this server wants the address confirmed first.
+    EmailNotVerified,
+    /// An account with this address exists. Told only where the operator has chosen to tell.
+    EmailTaken,
     /// The refresh token is unknown, expired or revoked. Show the login form.
     RefreshTokenInvalid,
     /// The refresh token had been used before. The session has been ended as a precaution.
     RefreshTokenReused,
+    /// The token from the mail is unknown, used or expired. Ask for a new mail.
+    MailTokenInvalid,
     /// There is no such object, or it belongs to someone else.
     NotFound,
 }

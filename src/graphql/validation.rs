@@ -1,5 +1,6 @@
 //! Checks of input, all fields at once, with garde. What is acceptable, the [domain](crate::domain) says.
 
+use async_graphql::MaybeUndefined;
 use async_graphql::resolver_utils::EnumType;
 use garde::Validate;
 
@@ -31,9 +32,29 @@ pub(super) fn check<T: Validate<Context = InputRules>>(
 ) -> Result<(), AuthFailure> {
     let Err(report) = input.validate_with(rules) else { return Ok(()) };
     let problem = |(path, error): &(garde::Path, garde::Error)| {
-        FieldError::new(&path.to_string(), Problem::from_garde(error))
+        FieldError::new(&schema_spelling(&path.to_string()), Problem::from_garde(error))
     };
     Err(AuthFailure::validation(report.iter().map(problem).collect()))
+}
+
+/// The address of an input that has nothing else, checked.
+pub(super) fn address<T: Validate<Context = InputRules>>(
+    input: &T,
+    email: &str,
+    rules: &InputRules,
+) -> Result<EmailAddress, AuthFailure> {
+    check(input, rules)?;
+    EmailAddress::parse(email).map_err(refuse("email"))
+}
+
+/// The name of a field as clients know it: `newPassword` for `new_password`.
+fn schema_spelling(path: &str) -> String {
+    let mut words = path.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| {
+        let (initial, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        name + &initial.to_ascii_uppercase() + rest
+    })
 }
 
 /// The failure of one field, for a value that is built from it after the check.
@@ -51,13 +72,12 @@ pub(super) fn password(text: &str, _: &InputRules) -> garde::Result {
     Password::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
 }
 
-/// A garde rule: the text is fit to become a password of somebody with these other words.
-pub(super) fn new_password(own_words: Vec<&str>) -> impl FnOnce(&str, &InputRules) -> garde::Result {
+/// A garde rule: the text is fit to become a password of somebody of whom this is known.
+pub(super) fn new_password(known: Vec<&str>) -> impl FnOnce(&str, &InputRules) -> garde::Result {
     move |text, rules| {
         let password = Password::parse(text).map_err(|error| Problem::from(error).into_garde())?;
-        let words = own_words.into_iter().flat_map(|text| text.split(['@', '.', ' '])).chain(["authql"]);
         password
-            .check_strength(rules.passwords, &words.collect::<Vec<_>>())
+            .check_strength(rules.passwords, &known)
             .map_err(|weakness| Problem::from(weakness).into_garde())
     }
 }
@@ -67,6 +87,11 @@ pub(super) fn new_password(own_words: Vec<&str>) -> impl FnOnce(&str, &InputRule
 pub(super) fn name(text: &Option<String>, _: &InputRules) -> garde::Result {
     let text = text.as_deref().unwrap_or_default();
     PersonName::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
+}
+
+/// A garde rule: what the name is to change to, if anything, is a name.
+pub(super) fn changed_name(change: &MaybeUndefined<String>, rules: &InputRules) -> garde::Result {
+    name(&change.value().cloned(), rules)
 }
 
 /// A garde rule: the text, if any, is a language tag.
@@ -151,6 +176,13 @@ impl From<crate::domain::LocaleError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_are_named_as_in_the_schema() {
+        for (field, name) in [("email", "email"), ("new_password", "newPassword"), ("a_b_c", "aBC")] {
+            assert_eq!(schema_spelling(field), name);
+        }
+    }
 
     #[test]
     fn a_problem_survives_its_way_through_garde() {

@@ -4,7 +4,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::Unexpected;
-use crate::domain::{EmailAddress, Locale, MailId, Password, PersonName, User, UserId};
+use super::recovery::TokenMail;
+use crate::domain::{
+    EmailAddress, Locale, MailId, Password, PasswordVersion, PersonName, PresentedMailToken, SessionId, User,
+    UserId,
+};
 
 /// Slow hashing of passwords, on threads of its own.
 #[async_trait]
@@ -43,6 +47,15 @@ pub struct NewUser {
     pub locale: Locale,
 }
 
+/// What became of a registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// There is a new account.
+    New,
+    /// The address had one.
+    Taken,
+}
+
 /// What signing in needs to know of an account.
 #[derive(Debug)]
 pub struct Credentials {
@@ -50,6 +63,8 @@ pub struct Credentials {
     pub user: User,
     /// The PHC string of its password.
     pub password_hash: String,
+    /// Which password that is.
+    pub password_version: PasswordVersion,
     /// Whether an operator has shut the account.
     pub disabled: bool,
 }
@@ -57,12 +72,17 @@ pub struct Credentials {
 /// Accounts.
 #[async_trait]
 pub trait Users: Send + Sync + 'static {
-    /// Creates an account, and queues a welcome mail in the same transaction. Where the canonical address has an account
-    /// already, it MUST stay as it is, and its owner is owed an [`MailKind::AlreadyRegistered`] instead. Answers the
-    /// mail in either case, so that both cost the same.
+    /// Creates an account, and queues the welcome `mail` in the same transaction. Where the canonical address has an account
+    /// already, it MUST stay as it is, and its owner is owed an [`MailKind::AlreadyRegistered`] instead, unless there
+    /// were too many of late. There is a row for the mail in each case, so that all cost the same.
     ///
     /// [`MailKind::AlreadyRegistered`]: crate::domain::MailKind::AlreadyRegistered
-    async fn register(&self, new: NewUser, now: DateTime<Utc>) -> Result<MailId, Unexpected>;
+    async fn register(
+        &self,
+        new: NewUser,
+        mail: TokenMail,
+        now: DateTime<Utc>,
+    ) -> Result<Registered, Unexpected>;
 
     /// Replaces the hash of a password by another one of the same password, unless it has changed meanwhile.
     async fn rehash(&self, id: UserId, from: &str, to: &str) -> Result<(), Unexpected>;
@@ -70,6 +90,71 @@ pub trait Users: Send + Sync + 'static {
     /// The account with this canonical address.
     async fn find_credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>, Unexpected>;
 
+    /// The same of an account that is known.
+    async fn find_credentials_of(&self, id: UserId) -> Result<Option<Credentials>, Unexpected>;
+
     /// The account, unless it is disabled or gone.
     async fn find(&self, id: UserId) -> Result<Option<User>, Unexpected>;
+}
+
+/// What an account is to show of its owner from now on. `None` leaves a thing as it is.
+#[derive(Debug)]
+pub struct ProfileChange {
+    /// The name, or that there is none.
+    pub name: Option<Option<PersonName>>,
+    /// The language of mails.
+    pub locale: Option<Locale>,
+}
+
+/// What an account's owner can change about it. Each method MUST be one transaction with the mails that tell of it.
+///
+/// Those that take a [`PasswordVersion`] MUST do nothing, and answer `None`, where the password has been changed since it
+/// was checked, or the account is gone.
+#[async_trait]
+pub trait AccountChanges: Send + Sync + 'static {
+    /// Sets another password, ends every session but `current`, makes every token that was mailed worthless, and queues the
+    /// mail `notice`. Answers the sessions that it ended.
+    async fn change_password(
+        &self,
+        checked: (UserId, PasswordVersion),
+        password_hash: &str,
+        current: SessionId,
+        notice: MailId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<SessionId>>, Unexpected>;
+
+    /// Queues the mail that `new` is confirmed with, and `notice` to the present address. Where `new` belongs to somebody
+    /// else, its owner is owed an [`MailKind::AlreadyRegistered`] instead, as by [`Users::register`].
+    ///
+    /// [`MailKind::AlreadyRegistered`]: crate::domain::MailKind::AlreadyRegistered
+    async fn request_email_change(
+        &self,
+        owner: UserId,
+        new: &EmailAddress,
+        mail: TokenMail,
+        notice: MailId,
+        now: DateTime<Utc>,
+    ) -> Result<Registered, Unexpected>;
+
+    /// Uses up a token, and moves the account to the address that it was mailed to, which is confirmed by that. Tokens that
+    /// were mailed to the old one become worthless, and `notice` goes there. `None` where the token does not work, or the
+    /// address has become somebody else's.
+    async fn confirm_email_change(
+        &self,
+        token: PresentedMailToken,
+        notice: MailId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<EmailAddress>, Unexpected>;
+
+    /// Changes what the account shows. `None` when there is no such account.
+    async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<Option<User>, Unexpected>;
+
+    /// Deletes the account and everything personal in it, and queues the mail `notice`, which belongs to no account. Answers
+    /// the sessions that it ended.
+    async fn delete(
+        &self,
+        checked: (UserId, PasswordVersion),
+        notice: MailId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<SessionId>>, Unexpected>;
 }

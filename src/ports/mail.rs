@@ -4,15 +4,26 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Unexpected;
-use crate::domain::{Mail, MailId};
+use crate::domain::{Mail, MailId, PresentedMailToken};
 
 /// A mail that a worker has taken. No other worker gets it before the lease is over.
 #[derive(Debug)]
 pub struct ClaimedMail {
-    /// What to send.
+    /// What to send. Its token is still to be recovered.
     pub mail: Mail,
+    /// What is stored of the token that it carries.
+    pub token: Option<StoredMailToken>,
     /// How often it has been claimed, this time included. Also the fence: the outcome of an older claim is ignored.
     pub attempt: u32,
+}
+
+/// What is stored of the token of a mail.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredMailToken {
+    /// What the token must be.
+    pub token: PresentedMailToken,
+    /// Whether it would still work.
+    pub is_live: bool,
 }
 
 /// How a claim on a mail ended.
@@ -24,6 +35,8 @@ pub enum MailOutcome {
     RetryAt(DateTime<Utc>, String),
     /// It never will be sent, for the reason that the server gave.
     Dead(String),
+    /// It is not sent on purpose, for a reason of ours.
+    Suppressed(&'static str),
     /// It was not tried: another worker may have it at once, and this claim does not count.
     HandedBack,
 }

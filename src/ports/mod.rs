@@ -2,14 +2,20 @@
 
 mod accounts;
 mod mail;
+mod recovery;
 mod sessions;
 mod tokens;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-pub use accounts::{Credentials, Match, NewUser, PasswordHasher, Users};
-pub use mail::{ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail};
+pub use accounts::{
+    AccountChanges, Credentials, Match, NewUser, PasswordHasher, ProfileChange, Registered, Users,
+};
+pub use mail::{
+    ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail, StoredMailToken,
+};
+pub use recovery::{MailTokens, Recovery, TokenMail};
 pub use sessions::{EndCursor, News, Revocations, Rotation, SessionDirectory, Sessions, Subscription};
 pub use tokens::{KeyVault, NewKey, OpenKey, SealedSeed, SigningKeys, StoredKey, TokenError, Tokens};
 

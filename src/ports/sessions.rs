@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Unexpected;
 use crate::domain::{
-    DeviceInfo, Generation, ListedSession, MailId, RefreshToken, RotationPolicy, Session, SessionEnd,
-    SessionId, SessionPage, UserId,
+    DeviceInfo, Generation, ListedSession, MailId, PasswordVersion, RefreshToken, RotationPolicy, Session,
+    SessionEnd, SessionId, SessionPage, UserId,
 };
 
 /// What presenting a refresh token did.
@@ -27,8 +27,15 @@ pub enum Rotation {
 /// Sessions. Their rows are the truth about who is signed in.
 #[async_trait]
 pub trait Sessions: Send + Sync + 'static {
-    /// Stores a new session. [`Unexpected`] unless it is durable.
-    async fn start(&self, session: &Session, device: &DeviceInfo) -> Result<(), Unexpected>;
+    /// Stores a new session. [`Unexpected`] unless it is durable. `false`, and nothing is stored, where the account is shut or
+    /// gone, or its password is no longer the one that was checked: MUST be settled by one statement, so that no session
+    /// survives a change of the password that it was opened with.
+    async fn start(
+        &self,
+        session: &Session,
+        checked: PasswordVersion,
+        device: &DeviceInfo,
+    ) -> Result<bool, Unexpected>;
 
     /// Presents a refresh token, as [`Session::judge`] says. Where it rotates, what `device` tells is stored in place of
     /// what an earlier request told; what it does not tell stays.

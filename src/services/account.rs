@@ -1,13 +1,65 @@
-//! What an account shows of its owner.
+//! What an account shows of its owner, and what its owner can change about it.
 
 use std::sync::Arc;
 
-use crate::domain::{User, Viewer};
-use crate::ports::{Unexpected, Users};
+use tracing::instrument;
 
-/// The query `me`.
+use crate::domain::{EmailAddress, MailId, MailTokenPurpose, Password, User, Viewer, Weakness};
+use crate::ports::{AccountChanges, Clock, Credentials, ProfileChange, Registered, Unexpected, Users};
+use crate::services::passwords::{ChoiceError, Passwords};
+use crate::services::posting::Posting;
+use crate::services::{MailTokenError, Mirror};
+
+/// The query `me`, and the use cases `changePassword`, `requestEmailChange`, `confirmEmailChange`, `updateProfile` and
+/// `deleteAccount`.
 pub struct Accounts {
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) users: Arc<dyn Users>,
+    pub(crate) changes: Arc<dyn AccountChanges>,
+    pub(crate) passwords: Arc<Passwords>,
+    pub(crate) posting: Arc<Posting>,
+    pub(crate) mirror: Arc<Mirror>,
+    /// Whether whoever asks is told that an address is taken.
+    pub(crate) reveals_taken: bool,
+}
+
+/// Why the password is still the old one.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangePasswordError {
+    /// The current password is another one.
+    #[error("the current password is not right")]
+    InvalidCredentials,
+    /// The new one is too easy to guess.
+    #[error(transparent)]
+    Weak(#[from] Weakness),
+    /// Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
+/// Why an account is not to move to another address.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestEmailChangeError {
+    /// The current password is another one.
+    #[error("the current password is not right")]
+    InvalidCredentials,
+    /// The address has an account, and the operator wants that told.
+    #[error("an account with this address exists")]
+    EmailTaken,
+    /// Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
+/// Why an account still exists.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteAccountError {
+    /// The current password is another one.
+    #[error("the current password is not right")]
+    InvalidCredentials,
+    /// Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
 }
 
 impl Accounts {
@@ -17,5 +69,123 @@ impl Accounts {
     /// [`Unexpected`] when it could not be read.
     pub async fn find(&self, viewer: Viewer) -> Result<Option<User>, Unexpected> {
         self.users.find(viewer.user_id).await
+    }
+
+    /// Sets another password, given the current one, and ends every session but the viewer's. Answers how many.
+    ///
+    /// # Errors
+    /// See [`ChangePasswordError`].
+    #[instrument(name = "service.change_password", skip_all)]
+    pub async fn change_password(
+        &self,
+        viewer: Viewer,
+        current: Password,
+        new: Password,
+    ) -> Result<usize, ChangePasswordError> {
+        let invalid = ChangePasswordError::InvalidCredentials;
+        let Some(checked) = self.passwords.check_of(viewer.user_id, current).await? else {
+            return Err(invalid);
+        };
+        let hash = self.passwords.choose(&checked.user, new).await?;
+        let now = self.clock.now();
+        let notice = MailId::generate(now);
+        let changed =
+            self.changes.change_password(version(&checked), &hash, viewer.session_id, notice, now).await?;
+        // Somebody else has changed it since it was checked.
+        let Some(ended) = changed else { return Err(invalid) };
+        tracing::info!(user.id = %viewer.user_id, ended = ended.len(), "a password was changed");
+        self.posting.announce(notice);
+        self.mirror.revoke(&ended).await;
+        Ok(ended.len())
+    }
+
+    /// Mails a token to the address that the account is to move to, and a word to the one it has. Where the new one belongs
+    /// to somebody else, they are told instead, and the caller cannot tell; unless the operator has chosen to tell.
+    ///
+    /// # Errors
+    /// See [`RequestEmailChangeError`].
+    #[instrument(name = "service.request_email_change", skip_all)]
+    pub async fn request_email_change(
+        &self,
+        viewer: Viewer,
+        new: &EmailAddress,
+        current: Password,
+    ) -> Result<(), RequestEmailChangeError> {
+        let checked = self.passwords.check_of(viewer.user_id, current).await?;
+        let checked = checked.ok_or(RequestEmailChangeError::InvalidCredentials)?;
+        let now = self.clock.now();
+        let mail = self.posting.token_mail(MailTokenPurpose::ConfirmEmailChange, now);
+        let notice = MailId::generate(now);
+        let asked = self.changes.request_email_change(checked.user.id, new, mail, notice, now).await?;
+        self.posting.announce(mail.id);
+        self.posting.announce(notice);
+        match asked {
+            Registered::Taken if self.reveals_taken => Err(RequestEmailChangeError::EmailTaken),
+            Registered::Taken | Registered::New => Ok(()),
+        }
+    }
+
+    /// Moves the account to the address that the token was mailed to, and answers it.
+    ///
+    /// # Errors
+    /// See [`MailTokenError`].
+    #[instrument(name = "service.confirm_email_change", skip_all)]
+    pub async fn confirm_email_change(&self, token: &str) -> Result<EmailAddress, MailTokenError> {
+        let presented = self.posting.read(token, MailTokenPurpose::ConfirmEmailChange);
+        let presented = presented.ok_or(MailTokenError::Invalid)?;
+        let now = self.clock.now();
+        let notice = MailId::generate(now);
+        let moved = self.changes.confirm_email_change(presented, notice, now).await?;
+        let email = moved.ok_or(MailTokenError::Invalid)?;
+        self.posting.announce(notice);
+        Ok(email)
+    }
+
+    /// Changes what the account shows of its owner. `None` when it was shut or deleted this very moment.
+    ///
+    /// # Errors
+    /// [`Unexpected`] when it could not be stored.
+    #[instrument(name = "service.update_profile", skip_all)]
+    pub async fn update_profile(
+        &self,
+        viewer: Viewer,
+        change: &ProfileChange,
+    ) -> Result<Option<User>, Unexpected> {
+        self.changes.update_profile(viewer.user_id, change).await
+    }
+
+    /// Deletes the account and everything personal in it. Answers how many sessions that ended.
+    ///
+    /// # Errors
+    /// See [`DeleteAccountError`].
+    #[instrument(name = "service.delete_account", skip_all)]
+    pub async fn delete(&self, viewer: Viewer, current: Password) -> Result<usize, DeleteAccountError> {
+        let invalid = DeleteAccountError::InvalidCredentials;
+        let Some(checked) = self.passwords.check_of(viewer.user_id, current).await? else {
+            return Err(invalid);
+        };
+        let now = self.clock.now();
+        let notice = MailId::generate(now);
+        let Some(ended) = self.changes.delete(version(&checked), notice, now).await? else {
+            return Err(invalid);
+        };
+        tracing::info!(user.id = %viewer.user_id, ended = ended.len(), "an account was deleted");
+        self.posting.announce(notice);
+        self.mirror.revoke(&ended).await;
+        Ok(ended.len())
+    }
+}
+
+/// The account, and which of its passwords was checked.
+fn version(checked: &Credentials) -> (crate::domain::UserId, crate::domain::PasswordVersion) {
+    (checked.user.id, checked.password_version)
+}
+
+impl From<ChoiceError> for ChangePasswordError {
+    fn from(error: ChoiceError) -> Self {
+        match error {
+            ChoiceError::Weak(weakness) => Self::Weak(weakness),
+            ChoiceError::Unexpected(error) => Self::Unexpected(error),
+        }
     }
 }

@@ -8,21 +8,20 @@ use crate::domain::{
     DeviceInfo, EmailAddress, Lifetimes, Password, RotationPolicy, Session, SessionEnd, SessionId, TokenPair,
     User,
 };
-use crate::ports::{
-    Clock, Credentials, MailQueue, Match, PasswordHasher, Rotation, Sessions, Tokens, Unexpected, Users,
-};
+use crate::ports::{Clock, Rotation, Sessions, Tokens, Unexpected};
+use crate::services::passwords::Passwords;
+use crate::services::posting::Posting;
 use crate::services::{Mirror, Sightings};
 
 /// The use cases `login`, `refresh`, `logout` and `revokeSession`.
 pub struct Authentication {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) hasher: Arc<dyn PasswordHasher>,
-    pub(crate) users: Arc<dyn Users>,
+    pub(crate) passwords: Arc<Passwords>,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) mirror: Arc<Mirror>,
     pub(crate) sightings: Arc<Sightings>,
     pub(crate) tokens: Arc<dyn Tokens>,
-    pub(crate) mail: Arc<dyn MailQueue>,
+    pub(crate) posting: Arc<Posting>,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) rotation: RotationPolicy,
 }
@@ -44,6 +43,9 @@ pub enum LoginError {
     /// Address and password do not belong together. The same for an unknown address and for a disabled account.
     #[error("e-mail address and password do not match")]
     InvalidCredentials,
+    /// They do, and the operator wants the address confirmed first.
+    #[error("the e-mail address has to be confirmed first, with the link that was mailed to it")]
+    EmailNotVerified,
     /// Not for clients.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -86,11 +88,18 @@ impl Authentication {
         password: Password,
         device: &DeviceInfo,
     ) -> Result<LoginSuccess, LoginError> {
-        let user = check_credentials(&*self.users, &*self.hasher, email, password).await?;
+        let checked = self.passwords.check(email, password).await?.ok_or(LoginError::InvalidCredentials)?;
+        let user = checked.user;
+        // Told only to somebody who knows the password.
+        if !self.rotation.requirement.is_met_by(&user) {
+            return Err(LoginError::EmailNotVerified);
+        }
         let now = self.clock.now();
         let session = Session::start(user.id, self.lifetimes, now);
         // Stored before it is signed: no token is about whose session could be lost.
-        self.sessions.start(&session, device).await?;
+        if !self.sessions.start(&session, checked.password_version, device).await? {
+            return Err(LoginError::InvalidCredentials);
+        }
         let tokens = self.tokens.issue(&session, now)?;
         tracing::info!(user.id = %user.id, session.id = %session.id, "signed in");
         Ok(LoginSuccess { user, session_id: session.id, tokens })
@@ -116,7 +125,7 @@ impl Authentication {
                     session.id = %session.id,
                     "a used refresh token came back; the session was ended"
                 );
-                self.mail.push(mail);
+                self.posting.announce(mail);
                 self.mirror.revoke(&[session.id]).await;
                 Err(RefreshError::Reused)
             }
@@ -154,41 +163,3 @@ impl Authentication {
         self.tokens.read_expired_access(text).ok().map(|token| token.session_id)
     }
 }
-
-/// The account that address and password belong to. Each refusal costs one verification, also where there is no account.
-async fn check_credentials(
-    users: &dyn Users,
-    hasher: &dyn PasswordHasher,
-    email: &EmailAddress,
-    password: Password,
-) -> Result<User, LoginError> {
-    let found = users.find_credentials(email).await?;
-    let phc = found.as_ref().map(|credentials| credentials.password_hash.clone());
-    let outcome = hasher.verify(password.clone(), phc).await?;
-    let (credentials, is_outdated) = match (found, outcome) {
-        (Some(credentials), Match::Yes) if !credentials.disabled => (credentials, false),
-        (Some(credentials), Match::Outdated) if !credentials.disabled => (credentials, true),
-        _ => return Err(LoginError::InvalidCredentials),
-    };
-    if is_outdated {
-        rehash(users, hasher, &credentials, password).await;
-    }
-    Ok(credentials.user)
-}
-
-/// Hashes a password again with the current parameters, now that it is at hand. No login fails by this.
-async fn rehash(users: &dyn Users, hasher: &dyn PasswordHasher, old: &Credentials, password: Password) {
-    let rehashed = async {
-        let new = hasher.hash(password).await?;
-        users.rehash(old.user.id, &old.password_hash, &new).await
-    };
-    if let Err(error) = rehashed.await {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "a password keeps its outdated hash for now"
-        );
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -7,7 +7,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::instrument;
 
 use crate::domain::{MailId, RetryPolicy};
-use crate::ports::{ClaimedMail, Clock, MailOutcome, MailQueue, Mailer, Outbox, SendError, Unexpected};
+use crate::ports::{
+    ClaimedMail, Clock, MailOutcome, MailQueue, MailTokens, Mailer, Outbox, SendError, Unexpected,
+};
 
 /// How long a worker has a mail for itself: longer than any try takes.
 const LEASE: TimeDelta = TimeDelta::minutes(2);
@@ -18,6 +20,7 @@ pub struct Mailing {
     pub(crate) queue: Arc<dyn MailQueue>,
     pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) mailer: Arc<dyn Mailer>,
+    pub(crate) tokens: Arc<dyn MailTokens>,
     pub(crate) retry: RetryPolicy,
 }
 
@@ -45,23 +48,12 @@ impl Mailing {
     /// may have the mail at once.
     #[instrument(name = "service.deliver", skip_all, fields(mail.id = %delivery.0.mail.id))]
     pub async fn deliver(&self, delivery: Delivery, hand_back: &CancellationToken) {
-        let Delivery(claim) = delivery;
-        let result = tokio::select! {
-            result = self.mailer.send(&claim.mail) => Some(result),
-            () = hand_back.cancelled() => None,
+        let Delivery(mut claim) = delivery;
+        let outcome = match self.complete(&mut claim) {
+            Ok(()) => self.send(&claim, hand_back).await,
+            Err(outcome) => outcome,
         };
         let now = self.clock.now();
-        let outcome = match result {
-            Some(Ok(())) => MailOutcome::Sent,
-            Some(Err(SendError::Permanent(reply))) => MailOutcome::Dead(reply),
-            Some(Err(SendError::Transient(reply))) => {
-                match self.retry.next_try(&claim.mail, claim.attempt, now) {
-                    Some(at) => MailOutcome::RetryAt(at, reply),
-                    None => MailOutcome::Dead(reply),
-                }
-            }
-            None => MailOutcome::HandedBack,
-        };
         // Without the server's reply, which may quote an address: that is in the outbox.
         let kind = claim.mail.kind.as_str();
         match &outcome {
@@ -70,6 +62,7 @@ impl Mailing {
                 tracing::warn!(kind, %at, "mail not sent; trying again");
             }
             MailOutcome::Dead(_) => tracing::error!(kind, "mail given up"),
+            MailOutcome::Suppressed(reason) => tracing::info!(kind, reason, "mail not sent on purpose"),
             MailOutcome::HandedBack => tracing::info!(kind, "mail handed back"),
         }
         if let Err(error) = self.outbox.settle(&claim, &outcome, now).await {
@@ -77,6 +70,38 @@ impl Mailing {
                 error = &error as &dyn std::error::Error,
                 "the outcome of a mail was not recorded; it is tried again when its lease is over"
             );
+        }
+    }
+    /// Puts its token into a mail. One that is of no use any longer keeps the mail from being sent.
+    fn complete(&self, claim: &mut ClaimedMail) -> Result<(), MailOutcome> {
+        let Some(stored) = claim.token else { return Ok(()) };
+        if !stored.is_live {
+            return Err(MailOutcome::Suppressed(
+                "its link had been used, or had expired, before it could be sent",
+            ));
+        }
+        claim.mail.token = self.tokens.recover(stored.token);
+        if claim.mail.token.is_none() {
+            let reason = "its link was made under a secret that is configured no longer";
+            return Err(MailOutcome::Dead(reason.to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn send(&self, claim: &ClaimedMail, hand_back: &CancellationToken) -> MailOutcome {
+        let result = tokio::select! {
+            result = self.mailer.send(&claim.mail) => result,
+            () = hand_back.cancelled() => return MailOutcome::HandedBack,
+        };
+        match result {
+            Ok(()) => MailOutcome::Sent,
+            Err(SendError::Permanent(reply)) => MailOutcome::Dead(reply),
+            Err(SendError::Transient(reply)) => {
+                match self.retry.next_try(&claim.mail, claim.attempt, self.clock.now()) {
+                    Some(at) => MailOutcome::RetryAt(at, reply),
+                    None => MailOutcome::Dead(reply),
+                }
+            }
         }
     }
 }

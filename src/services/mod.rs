@@ -5,6 +5,9 @@ mod access;
 mod account;
 mod authentication;
 mod mailing;
+mod passwords;
+mod posting;
+mod recovery;
 mod registration;
 mod revocation;
 mod sessions;
@@ -14,28 +17,34 @@ mod signing;
 use std::sync::Arc;
 
 pub use access::{Access, AccessError};
-pub use account::Accounts;
+pub use account::{Accounts, ChangePasswordError, DeleteAccountError, RequestEmailChangeError};
 pub use authentication::{Authentication, LoginError, LoginSuccess, LogoutRequest, RefreshError};
 pub use mailing::{Delivery, Mailing};
-pub use registration::{NewAccount, Registration};
+pub use recovery::{PasswordRecovery, ResetPasswordError};
+pub use registration::{MailTokenError, NewAccount, RegisterError, Registration};
 pub use revocation::{Mirror, Standing};
 pub use sessions::{EndSessionError, OwnSessions, SessionsSeen};
 pub use sightings::Sightings;
 pub use signing::{Signing, SigningError};
 
+pub(crate) use passwords::Passwords;
+pub(crate) use posting::Posting;
+
 use crate::ports::{Mailbox, Readiness, StoredMail};
 
-pub use crate::ports::Unexpected;
+pub use crate::ports::{ProfileChange, Unexpected};
 
 /// Everything that the transports (GraphQL and HTTP) can ask for.
 pub struct Services {
-    /// Creating accounts.
+    /// Creating accounts, and confirming their addresses.
     pub registration: Registration,
+    /// Getting back in without the password.
+    pub recovery: PasswordRecovery,
     /// Starting, continuing and ending sessions.
     pub authentication: Authentication,
     /// The guard.
     pub access: Access,
-    /// What an account shows of its owner.
+    /// What an account shows of its owner, and what they can change about it.
     pub accounts: Accounts,
     /// What people see of their sessions.
     pub sessions: OwnSessions,

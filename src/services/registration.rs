@@ -1,11 +1,12 @@
-//! Creating accounts.
+//! Creating accounts, and confirming their addresses.
 
 use std::sync::Arc;
 
 use tracing::instrument;
 
-use crate::domain::{EmailAddress, Locale, Password, PersonName};
-use crate::ports::{Clock, MailQueue, NewUser, PasswordHasher, Unexpected, Users};
+use crate::domain::{EmailAddress, Locale, MailTokenPurpose, Password, PersonName};
+use crate::ports::{Clock, NewUser, PasswordHasher, Recovery, Registered, Unexpected, Users};
+use crate::services::posting::Posting;
 
 /// What somebody who registers says.
 #[derive(Debug)]
@@ -20,27 +21,84 @@ pub struct NewAccount {
     pub locale: Locale,
 }
 
-/// The use case `register`.
+/// The use cases `register`, `verifyEmail` and `resendVerification`.
 pub struct Registration {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hasher: Arc<dyn PasswordHasher>,
     pub(crate) users: Arc<dyn Users>,
-    pub(crate) mail: Arc<dyn MailQueue>,
+    pub(crate) recovery: Arc<dyn Recovery>,
+    pub(crate) posting: Arc<Posting>,
+    /// Whether whoever asks is told that an address is taken.
+    pub(crate) reveals_taken: bool,
+}
+
+/// Why no account was made.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The address has an account, and the operator wants that told.
+    #[error("an account with this address exists")]
+    EmailTaken,
+    /// Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
+/// Why a token from a mail was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum MailTokenError {
+    /// It is unknown, used or expired.
+    #[error("the token from the mail does not work, or no longer")]
+    Invalid,
+    /// Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
 }
 
 impl Registration {
     /// Creates an account and owes its owner a welcome. For an address that has one already, nothing changes, its owner is
-    /// told by mail, and the caller cannot tell the difference: not by the answer, and not by the time it takes.
+    /// told by mail, and the caller cannot tell the difference: not by the answer, and not by the time it takes. Unless the
+    /// operator has chosen to tell.
+    ///
+    /// # Errors
+    /// See [`RegisterError`].
+    #[instrument(name = "service.register", skip_all)]
+    pub async fn register(&self, account: NewAccount) -> Result<(), RegisterError> {
+        let NewAccount { email, password, name, locale } = account;
+        let password_hash = self.hasher.hash(password).await?;
+        let now = self.clock.now();
+        let mail = self.posting.token_mail(MailTokenPurpose::VerifyEmail, now);
+        let new = NewUser { email, password_hash, name, locale };
+        let registered = self.users.register(new, mail, now).await?;
+        self.posting.announce(mail.id);
+        match registered {
+            Registered::Taken if self.reveals_taken => Err(RegisterError::EmailTaken),
+            Registered::Taken | Registered::New => Ok(()),
+        }
+    }
+
+    /// Confirms the address that a token was mailed to, and answers it.
+    ///
+    /// # Errors
+    /// See [`MailTokenError`].
+    #[instrument(name = "service.verify_email", skip_all)]
+    pub async fn verify_email(&self, token: &str) -> Result<EmailAddress, MailTokenError> {
+        let presented =
+            self.posting.read(token, MailTokenPurpose::VerifyEmail).ok_or(MailTokenError::Invalid)?;
+        let verified = self.recovery.verify_email(presented, self.clock.now()).await?;
+        verified.ok_or(MailTokenError::Invalid)
+    }
+
+    /// Mails a new confirmation, if the address has an account that needs one and has not had too many. The caller cannot
+    /// tell.
     ///
     /// # Errors
     /// [`Unexpected`] when it could not be stored; repeating the request is safe.
-    #[instrument(name = "service.register", skip_all)]
-    pub async fn register(&self, account: NewAccount) -> Result<(), Unexpected> {
-        let NewAccount { email, password, name, locale } = account;
-        let password_hash = self.hasher.hash(password).await?;
-        let new = NewUser { email, password_hash, name, locale };
-        let mail = self.users.register(new, self.clock.now()).await?;
-        self.mail.push(mail);
+    #[instrument(name = "service.resend_verification", skip_all)]
+    pub async fn resend_verification(&self, email: &EmailAddress) -> Result<(), Unexpected> {
+        let now = self.clock.now();
+        let mail = self.posting.token_mail(MailTokenPurpose::VerifyEmail, now);
+        self.recovery.request_verification(email, mail, now).await?;
+        self.posting.announce(mail.id);
         Ok(())
     }
 }

@@ -105,7 +105,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::domain::{DeviceInfo, RefreshToken, RotationPolicy, Session, SessionEnd};
+    use crate::domain::{DeviceInfo, PasswordVersion, RefreshToken, RotationPolicy, Session, SessionEnd};
     use crate::ports::{EndCursor, Rotation};
 
     /// A database that takes a statement and never answers. Nothing but a sighting is ever asked of it.
@@ -117,7 +117,7 @@ mod tests {
 
     #[async_trait]
     impl Sessions for Hanging {
-        async fn start(&self, _: &Session, _: &DeviceInfo) -> Result<(), Unexpected> {
+        async fn start(&self, _: &Session, _: PasswordVersion, _: &DeviceInfo) -> Result<bool, Unexpected> {
             Err(missing())
         }
         async fn rotate(

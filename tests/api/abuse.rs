@@ -40,7 +40,7 @@ in_both_modes! {
             .unwrap();
         }
         let answer = app.graphql(&(document + "}"), json!({}), None).await;
-        assert!(refusals(&answer)[0].contains("more than one of register, login and refresh"), "{answer}");
+        assert!(refusals(&answer)[0].contains("more than one operation that checks a password"), "{answer}");
         let sessions: i64 = sqlx::query_scalar("SELECT count(*) FROM sessions")
             .fetch_one(&mut app.database().await)
             .await

@@ -7,6 +7,7 @@ mod support;
 
 mod abuse;
 mod access;
+mod account;
 mod authentication;
 mod edge;
 
@@ -15,6 +16,7 @@ mod keys;
 mod mailing;
 mod model;
 mod program;
+mod recovery;
 mod registration;
 mod revocation;
 mod sessions;

@@ -87,9 +87,13 @@ in_both_modes! {
         let accounts: i64 =
             sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(&mut connection).await.unwrap();
         assert_eq!(accounts, 1);
-        let letters = app.letters_to("ada@example.com", 50).await;
+        let letters = app.letters_to("ada@example.com", 5).await;
         let welcomes = letters.iter().filter(|letter| letter.subject.starts_with("Welcome")).count();
-        assert_eq!((letters.len(), welcomes), (50, 1));
+        assert_eq!(welcomes, 1);
+        // Nor is anybody buried in mail: an hour has room for five.
+        let mails = "SELECT state = 'suppressed', count(*) FROM outbox GROUP BY 1 ORDER BY 1";
+        let counts: Vec<(bool, i64)> = sqlx::query_as(mails).fetch_all(&mut connection).await.unwrap();
+        assert_eq!(counts, [(false, 5), (true, 45)]);
     }
 
     async fn only_declared_fields_can_be_set(app: TestApp) {
@@ -126,6 +130,6 @@ async fn two_instances_make_one_account_of_an_address() {
     for answer in futures_util::future::join_all(attempts).await {
         assert_eq!(answer["data"]["register"]["__typename"], "RegisterSuccess", "{answer}");
     }
-    let letters = app.letters_to("ada@example.com", 20).await;
+    let letters = app.letters_to("ada@example.com", 5).await;
     assert_eq!(letters.iter().filter(|letter| letter.subject.starts_with("Welcome")).count(), 1);
 }

@@ -1,6 +1,10 @@
 //! PostgreSQL: the truth about accounts, sessions and owed mail.
 
+mod account_changes;
+mod mail_tokens;
+mod mailing;
 mod outbox;
+mod recovery;
 mod session_directory;
 mod sessions;
 mod signing_keys;
@@ -16,7 +20,9 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
+pub use account_changes::PgAccountChanges;
 pub use outbox::PgOutbox;
+pub use recovery::PgRecovery;
 pub use session_directory::PgSessionDirectory;
 pub use sessions::PgSessions;
 pub use signing_keys::PgSigningKeys;
@@ -112,6 +118,18 @@ impl Database {
         PgUsers(self.pool.clone())
     }
 
+    /// What their owners change about them.
+    #[must_use]
+    pub fn account_changes(&self) -> PgAccountChanges {
+        PgAccountChanges(self.pool.clone())
+    }
+
+    /// The ways back into them.
+    #[must_use]
+    pub fn recovery(&self) -> PgRecovery {
+        PgRecovery(self.pool.clone())
+    }
+
     /// The sessions in it.
     #[must_use]
     pub fn sessions(&self) -> PgSessions {
@@ -191,6 +209,11 @@ fn unexpected(error: sqlx::Error) -> Unexpected {
     } else {
         Unexpected::fault("a statement failed", error)
     }
+}
+
+/// Whether a statement was refused for breaking the constraint of this name.
+fn breaks(error: &sqlx::Error, constraint: &str) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::constraint) == Some(constraint)
 }
 
 /// A row that breaks a rule of ours: written by another version, or by hand.

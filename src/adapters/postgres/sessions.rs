@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::unexpected;
 use crate::domain::{
-    DeviceInfo, EventId, Generation, MailId, MailKind, RefreshToken, RotationPolicy, Session, SessionEnd,
-    SessionId, Verdict,
+    DeviceInfo, EventId, Generation, LoginRequirement, MailId, MailKind, PasswordVersion, RefreshToken,
+    RotationPolicy, Session, SessionEnd, SessionId, Verdict,
 };
 use crate::ports::{EndCursor, Rotation, Sessions, Unexpected};
 
@@ -22,12 +22,22 @@ const MAX_ROUNDS: u32 = 8;
 
 #[async_trait]
 impl Sessions for PgSessions {
-    async fn start(&self, session: &Session, device: &DeviceInfo) -> Result<(), Unexpected> {
-        sqlx::query!(
+    async fn start(
+        &self,
+        session: &Session,
+        checked: PasswordVersion,
+        device: &DeviceInfo,
+    ) -> Result<bool, Unexpected> {
+        // FOR SHARE waits for a change of the password or a deletion that is under way, and makes one that comes later wait,
+        // and find this session.
+        let started = sqlx::query!(
             "INSERT INTO sessions
                 (id, user_id, generation, created_at, rotated_at, expires_at, absolute_expires_at, user_agent,
                  ip_address)
-             VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)",
+             SELECT $1, users.id, $3, $4, $4, $5, $6, $7, $8
+             FROM users
+             WHERE users.id = $2 AND password_version = $9 AND disabled_at IS NULL
+             FOR SHARE",
             Uuid::from(session.id),
             Uuid::from(session.user_id),
             i32::from(session.generation),
@@ -36,11 +46,12 @@ impl Sessions for PgSessions {
             session.absolute_expires_at,
             device.user_agent(),
             device.address().map(|address| address.to_string()),
+            checked.0,
         )
         .execute(&self.0)
         .await
         .map_err(unexpected)?;
-        Ok(())
+        Ok(started.rows_affected() == 1)
     }
 
     async fn rotate(
@@ -54,7 +65,8 @@ impl Sessions for PgSessions {
             if let Some(session) = self.advance(presented, device, policy, now).await? {
                 return Ok(Rotation::Rotated(session));
             }
-            let Some(session) = self.find_active(presented.session_id).await? else {
+            let found = self.find_active(presented.session_id, policy.requirement).await?;
+            let Some(session) = found else {
                 return Ok(Rotation::Refused);
             };
             match session.judge(presented.generation, policy, now) {
@@ -128,7 +140,8 @@ impl Sessions for PgSessions {
     }
 
     async fn is_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Unexpected> {
-        Ok(self.find_active(id).await?.is_some_and(|session| session.is_live(now)))
+        let found = self.find_active(id, LoginRequirement::Any).await?;
+        Ok(found.is_some_and(|session| session.is_live(now)))
     }
 
     async fn note_seen(&self, sightings: &[(SessionId, Generation)]) -> Result<(), Unexpected> {
@@ -201,7 +214,12 @@ impl PgSessions {
                  AND generation = $2
                  AND ended_at IS NULL
                  AND expires_at > $3
-                 AND EXISTS (SELECT FROM users WHERE users.id = user_id AND disabled_at IS NULL)
+                 AND EXISTS (
+                     SELECT FROM users
+                     WHERE users.id = user_id
+                         AND disabled_at IS NULL
+                         AND (email_verified_at IS NOT NULL OR NOT $7)
+                 )
              RETURNING id, user_id, generation, seen_generation, rotated_at, expires_at, absolute_expires_at,
                  ended_at, 0::float8 AS "seconds_since_rotation!""#,
             Uuid::from(presented.session_id),
@@ -210,6 +228,7 @@ impl PgSessions {
             now + policy.idle,
             device.user_agent(),
             device.address().map(|address| address.to_string()),
+            policy.requirement == LoginRequirement::VerifiedEmail,
         )
         .fetch_optional(&self.0)
         .await
@@ -217,8 +236,12 @@ impl PgSessions {
         Ok(row.map(Session::from))
     }
 
-    /// The session, if its account is active.
-    async fn find_active(&self, id: SessionId) -> Result<Option<Session>, Unexpected> {
+    /// The session, if its account is active and has what is required.
+    async fn find_active(
+        &self,
+        id: SessionId,
+        requirement: LoginRequirement,
+    ) -> Result<Option<Session>, Unexpected> {
         let row = sqlx::query_as!(
             SessionRow,
             r#"SELECT sessions.id, user_id, generation, seen_generation, rotated_at, expires_at,
@@ -227,8 +250,9 @@ impl PgSessions {
                  extract(epoch FROM clock_timestamp() - rotation_recorded_at)::float8 AS "seconds_since_rotation!"
              FROM sessions
              JOIN users ON users.id = user_id
-             WHERE sessions.id = $1 AND disabled_at IS NULL"#,
+             WHERE sessions.id = $1 AND disabled_at IS NULL AND (email_verified_at IS NOT NULL OR NOT $2)"#,
             Uuid::from(id),
+            requirement == LoginRequirement::VerifiedEmail,
         )
         .fetch_optional(&self.0)
         .await
@@ -250,8 +274,9 @@ impl PgSessions {
                  SELECT $7, user_id, $1, 'refresh_token_reused', $3
                  FROM ended
              )
-             INSERT INTO outbox (id, user_id, kind, recipient, recipient_name, locale, queued_at, due_at)
-             SELECT $5, users.id, $6, email, name, locale, $3, $3
+             INSERT INTO outbox
+                (id, user_id, kind, recipient, recipient_canonical, recipient_name, locale, queued_at, due_at)
+             SELECT $5, users.id, $6, email, email_canonical, name, locale, $3, $3
              FROM users
              JOIN ended ON ended.user_id = users.id",
             Uuid::from(session.id),
@@ -267,6 +292,38 @@ impl PgSessions {
         .map_err(unexpected)?;
         Ok((queued.rows_affected() == 1).then_some(mail))
     }
+}
+
+/// Ends the live sessions of an account, but for one, inside of the transaction of what ends them. Answers which.
+pub(super) async fn end_all(
+    connection: &mut PgConnection,
+    user_id: Uuid,
+    but: Option<SessionId>,
+    reason: SessionEnd,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, Unexpected> {
+    let ended = sqlx::query!(
+        r#"WITH living AS (
+             SELECT id
+             FROM sessions
+             WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2
+             ORDER BY id
+             FOR UPDATE
+         )
+         UPDATE sessions
+         SET ended_at = $3, end_reason = $4
+         FROM living
+         WHERE sessions.id = living.id
+         RETURNING sessions.id, expires_at > $3 AS "was_live!""#,
+        user_id,
+        but.map(Uuid::from),
+        now,
+        reason.as_str(),
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(unexpected)?;
+    Ok(ended.into_iter().filter(|row| row.was_live).map(|row| row.id.into()).collect())
 }
 
 struct SessionRow {

@@ -5,21 +5,29 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::mailing::{NewMail, lock_mailbox};
 use super::{corrupt, unexpected};
-use crate::domain::{EmailAddress, Locale, MailId, MailKind, PersonName, User, UserId};
-use crate::ports::{Credentials, NewUser, Unexpected, Users};
+use crate::domain::{EmailAddress, Locale, MailKind, PasswordVersion, PersonName, User, UserId};
+use crate::ports::{Credentials, NewUser, Registered, TokenMail, Unexpected, Users};
 
 /// [`Users`] in the table `users`.
 pub struct PgUsers(pub(super) PgPool);
 
 #[async_trait]
 impl Users for PgUsers {
-    async fn register(&self, new: NewUser, now: DateTime<Utc>) -> Result<MailId, Unexpected> {
+    async fn register(
+        &self,
+        new: NewUser,
+        mail: TokenMail,
+        now: DateTime<Utc>,
+    ) -> Result<Registered, Unexpected> {
         let mut transaction = self.0.begin().await.map_err(unexpected)?;
-        let inserted = sqlx::query!(
+        lock_mailbox(&mut transaction, &new.email).await?;
+        let inserted = sqlx::query_scalar!(
             "INSERT INTO users (id, email, email_canonical, password_hash, name, locale, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT ON CONSTRAINT users_email_canonical_key DO NOTHING",
+             ON CONFLICT ON CONSTRAINT users_email_canonical_key DO NOTHING
+             RETURNING id",
             Uuid::from(UserId::generate(now)),
             new.email.as_str(),
             new.email.canonical(),
@@ -28,34 +36,31 @@ impl Users for PgUsers {
             new.locale.as_str(),
             now,
         )
-        .execute(&mut *transaction)
+        .fetch_optional(&mut *transaction)
         .await
         .map_err(unexpected)?;
-        let kind = match inserted.rows_affected() {
-            0 => MailKind::AlreadyRegistered,
-            _ => MailKind::Welcome,
+        let outcome = if let Some(id) = inserted {
+            NewMail::with_token(MailKind::Welcome, mail).queue(&mut transaction, id, None, now).await?;
+            Registered::New
+        } else {
+            // Its owner is addressed as they wrote it themselves.
+            let owner = sqlx::query!(
+                "SELECT id, email
+                 FROM users
+                 WHERE email_canonical = $1",
+                new.email.canonical(),
+            )
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(unexpected)?
+            // The same request will find the address free.
+            .ok_or_else(|| Unexpected::unavailable("the address", "it was given up at this moment"))?;
+            let told = NewMail::notice(MailKind::AlreadyRegistered, mail.id);
+            told.queue_sparingly(&mut transaction, owner.id, &address(&owner.email)?, now).await?;
+            Registered::Taken
         };
-        let mail = MailId::generate(now);
-        // Reads the account back instead of using the input: for a taken address it is its owner who is addressed.
-        let queued = sqlx::query!(
-            "INSERT INTO outbox (id, user_id, kind, recipient, recipient_name, locale, queued_at, due_at)
-             SELECT $1, id, $2, email, name, locale, $3, $3
-             FROM users
-             WHERE email_canonical = $4",
-            Uuid::from(mail),
-            kind.as_str(),
-            now,
-            new.email.canonical(),
-        )
-        .execute(&mut *transaction)
-        .await
-        .map_err(unexpected)?;
-        if queued.rows_affected() != 1 {
-            // The account was deleted between the two statements: the same request will find the address free.
-            return Err(Unexpected::unavailable("the address", "it was given up at this moment"));
-        }
         transaction.commit().await.map_err(unexpected)?;
-        Ok(mail)
+        Ok(outcome)
     }
 
     async fn rehash(&self, id: UserId, from: &str, to: &str) -> Result<(), Unexpected> {
@@ -74,8 +79,10 @@ impl Users for PgUsers {
     }
 
     async fn find_credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>, Unexpected> {
-        let row = sqlx::query!(
-            "SELECT id, email, email_verified_at, password_hash, name, locale, created_at, disabled_at
+        let row = sqlx::query_as!(
+            CredentialsRow,
+            "SELECT id, email, email_verified_at, name, locale, created_at, password_hash, password_version,
+                 disabled_at
              FROM users
              WHERE email_canonical = $1",
             email.canonical(),
@@ -83,16 +90,27 @@ impl Users for PgUsers {
         .fetch_optional(&self.0)
         .await
         .map_err(unexpected)?;
-        row.map(|row| {
-            let user =
-                user(row.id, &row.email, row.email_verified_at, row.name, &row.locale, row.created_at)?;
-            Ok(Credentials { user, password_hash: row.password_hash, disabled: row.disabled_at.is_some() })
-        })
-        .transpose()
+        row.map(Credentials::try_from).transpose()
+    }
+
+    async fn find_credentials_of(&self, id: UserId) -> Result<Option<Credentials>, Unexpected> {
+        let row = sqlx::query_as!(
+            CredentialsRow,
+            "SELECT id, email, email_verified_at, name, locale, created_at, password_hash, password_version,
+                 disabled_at
+             FROM users
+             WHERE id = $1",
+            Uuid::from(id),
+        )
+        .fetch_optional(&self.0)
+        .await
+        .map_err(unexpected)?;
+        row.map(Credentials::try_from).transpose()
     }
 
     async fn find(&self, id: UserId) -> Result<Option<User>, Unexpected> {
-        let row = sqlx::query!(
+        let row = sqlx::query_as!(
+            UserRow,
             "SELECT id, email, email_verified_at, name, locale, created_at
              FROM users
              WHERE id = $1 AND disabled_at IS NULL",
@@ -101,27 +119,58 @@ impl Users for PgUsers {
         .fetch_optional(&self.0)
         .await
         .map_err(unexpected)?;
-        row.map(|row| user(row.id, &row.email, row.email_verified_at, row.name, &row.locale, row.created_at))
-            .transpose()
+        row.map(User::try_from).transpose()
     }
 }
 
-fn user(
+pub(super) struct UserRow {
+    pub(super) id: Uuid,
+    pub(super) email: String,
+    pub(super) email_verified_at: Option<DateTime<Utc>>,
+    pub(super) name: Option<String>,
+    pub(super) locale: String,
+    pub(super) created_at: DateTime<Utc>,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = Unexpected;
+
+    fn try_from(row: UserRow) -> Result<Self, Unexpected> {
+        Ok(Self {
+            id: row.id.into(),
+            email: address(&row.email)?,
+            email_verified_at: row.email_verified_at,
+            name: person_name(row.name)?,
+            locale: language(&row.locale)?,
+            created_at: row.created_at,
+        })
+    }
+}
+
+struct CredentialsRow {
     id: Uuid,
-    email: &str,
+    email: String,
     email_verified_at: Option<DateTime<Utc>>,
     name: Option<String>,
-    locale: &str,
+    locale: String,
     created_at: DateTime<Utc>,
-) -> Result<User, Unexpected> {
-    Ok(User {
-        id: id.into(),
-        email: address(email)?,
-        email_verified_at,
-        name: person_name(name)?,
-        locale: language(locale)?,
-        created_at,
-    })
+    password_hash: String,
+    password_version: i32,
+    disabled_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<CredentialsRow> for Credentials {
+    type Error = Unexpected;
+
+    fn try_from(row: CredentialsRow) -> Result<Self, Unexpected> {
+        let CredentialsRow { id, email, email_verified_at, name, locale, created_at, .. } = row;
+        Ok(Self {
+            user: UserRow { id, email, email_verified_at, name, locale, created_at }.try_into()?,
+            password_hash: row.password_hash,
+            password_version: PasswordVersion(row.password_version),
+            disabled: row.disabled_at.is_some(),
+        })
+    }
 }
 
 /// Reads a stored address.

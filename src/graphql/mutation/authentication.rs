@@ -110,6 +110,9 @@ impl AuthenticationMutation {
             Err(error @ LoginError::InvalidCredentials) => {
                 Ok(LoginResult::AuthFailure(AuthFailure::new(AuthErrorCode::InvalidCredentials, &error)))
             }
+            Err(error @ LoginError::EmailNotVerified) => {
+                Ok(LoginResult::AuthFailure(AuthFailure::new(AuthErrorCode::EmailNotVerified, &error)))
+            }
             Err(LoginError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
     }

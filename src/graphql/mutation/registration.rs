@@ -1,4 +1,4 @@
-//! Creating accounts.
+//! Creating accounts, and confirming their addresses.
 
 use async_graphql::{Context, InputObject, Object, Result, SimpleObject, Union};
 use garde::Validate;
@@ -6,9 +6,9 @@ use garde::Validate;
 use crate::domain::{EmailAddress, Locale, Password, PersonName};
 use crate::graphql::context::services;
 use crate::graphql::error::unexpected;
-use crate::graphql::types::AuthFailure;
+use crate::graphql::types::{AuthErrorCode, AuthFailure};
 use crate::graphql::validation::{self, InputRules, refuse};
-use crate::services::NewAccount;
+use crate::services::{MailTokenError, NewAccount, RegisterError};
 
 /// The new account.
 #[derive(InputObject, Validate)]
@@ -29,6 +29,23 @@ pub(super) struct RegisterInput {
     locale: Option<String>,
 }
 
+/// The token.
+#[derive(InputObject)]
+pub(super) struct VerifyEmailInput {
+    /// From the mail: what follows `verifyEmail=` in its link.
+    #[graphql(secret)]
+    token: String,
+}
+
+/// The address.
+#[derive(InputObject, Validate)]
+#[garde(context(InputRules))]
+pub(super) struct ResendVerificationInput {
+    /// The address that was registered.
+    #[garde(custom(validation::email))]
+    email: String,
+}
+
 /// What `register` answers.
 #[derive(Union)]
 pub(super) enum RegisterResult {
@@ -36,9 +53,37 @@ pub(super) enum RegisterResult {
     RegisterSuccess(RegisterSuccess),
 }
 
+/// What `verifyEmail` answers.
+#[derive(Union)]
+pub(super) enum VerifyEmailResult {
+    AuthFailure(AuthFailure),
+    VerifyEmailSuccess(VerifyEmailSuccess),
+}
+
+/// What `resendVerification` answers.
+#[derive(Union)]
+pub(super) enum ResendVerificationResult {
+    AuthFailure(AuthFailure),
+    ResendVerificationSuccess(ResendVerificationSuccess),
+}
+
 /// The address has mail: a welcome, or a note that it already had an account. Call `login` next.
 #[derive(SimpleObject)]
 pub(super) struct RegisterSuccess {
+    /// The address as the server understood it.
+    email: String,
+}
+
+/// The address is confirmed.
+#[derive(SimpleObject)]
+pub(super) struct VerifyEmailSuccess {
+    /// The address that is confirmed.
+    email: String,
+}
+
+/// If the address has an account and needs confirming, a mail is on its way.
+#[derive(SimpleObject)]
+pub(super) struct ResendVerificationSuccess {
     /// The address as the server understood it.
     email: String,
 }
@@ -57,13 +102,49 @@ impl RegistrationMutation {
     ) -> Result<RegisterResult> {
         let account = match input.into_account(ctx.data_unchecked()) {
             Ok(account) => account,
-            Err(failure) => return Ok(RegisterResult::AuthFailure(failure)),
+            Err(failure) => return Ok(failure.into()),
         };
         let email = account.email.as_str().to_owned();
         match services(ctx).registration.register(account).await {
-            Ok(()) => Ok(RegisterResult::RegisterSuccess(RegisterSuccess { email })),
-            Err(error) => Err(unexpected(ctx, &error)),
+            Ok(()) => Ok(RegisterSuccess { email }.into()),
+            Err(error @ RegisterError::EmailTaken) => {
+                Ok(AuthFailure::new(AuthErrorCode::EmailTaken, &error).into())
+            }
+            Err(RegisterError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
+    }
+
+    /// Confirms an e-mail address with the token from the mail.
+    async fn verify_email(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The token.")] input: VerifyEmailInput,
+    ) -> Result<VerifyEmailResult> {
+        match services(ctx).registration.verify_email(&input.token).await {
+            Ok(email) => Ok(VerifyEmailSuccess { email: email.as_str().to_owned() }.into()),
+            Err(error @ MailTokenError::Invalid) => {
+                Ok(AuthFailure::new(AuthErrorCode::MailTokenInvalid, &error).into())
+            }
+            Err(MailTokenError::Unexpected(error)) => Err(unexpected(ctx, &error)),
+        }
+    }
+
+    /// Mails a new confirmation. Answers the same whether or not the address has an account.
+    async fn resend_verification(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The address.")] input: ResendVerificationInput,
+    ) -> Result<ResendVerificationResult> {
+        let email = match validation::address(&input, &input.email, ctx.data_unchecked()) {
+            Ok(email) => email,
+            Err(failure) => return Ok(failure.into()),
+        };
+        services(ctx)
+            .registration
+            .resend_verification(&email)
+            .await
+            .map_err(|error| unexpected(ctx, &error))?;
+        Ok(ResendVerificationSuccess { email: email.as_str().to_owned() }.into())
     }
 }
 

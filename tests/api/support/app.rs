@@ -196,6 +196,55 @@ impl TestApp {
         response.json().await.unwrap()
     }
 
+    /// Runs a mutation that takes one input, and answers its result.
+    pub async fn mutate(&self, name: &str, input: Value, bearer: Option<&str>) -> Value {
+        let answer = self.try_mutate(name, input, bearer).await;
+        assert!(answer.get("errors").is_none(), "{answer}");
+        answer["data"][name].clone()
+    }
+
+    /// The same, whatever comes of it: the whole body.
+    pub async fn try_mutate(&self, name: &str, input: Value, bearer: Option<&str>) -> Value {
+        let (initial, rest) = name.split_at(1);
+        let pascal = initial.to_uppercase() + rest;
+        let success = match name {
+            "register"
+            | "verifyEmail"
+            | "resendVerification"
+            | "requestPasswordReset"
+            | "requestEmailChange"
+            | "confirmEmailChange" => "email",
+            "resetPassword" | "changePassword" | "deleteAccount" | "logout" => "endedSessions",
+            "updateProfile" => "user { id email emailVerified name locale }",
+            other => panic!("what {other} answers is not known here"),
+        };
+        let document = format!(
+            "mutation ($input: {pascal}Input!) {{ {name}(input: $input) {{ __typename ... on {pascal}Success {{ {success} }} \
+             ... on AuthFailure {{ code message fields {{ path code message }} retryAfterSeconds }} }} }}"
+        );
+        self.graphql(&document, json!({"input": input}), bearer).await
+    }
+
+    /// The newest mail for an address with this beginning of its subject, once it is there.
+    pub async fn letter_about(&self, address: &str, subject: &str) -> Letter {
+        eventually(&format!("a mail \"{subject}\" arrives"), async || {
+            self.letters()
+                .await
+                .into_iter()
+                .rfind(|letter| letter.to == address && letter.subject.starts_with(subject))
+        })
+        .await
+    }
+
+    /// How many mails there are in this state.
+    pub async fn mails(&self, state: &str) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM outbox WHERE state = $1")
+            .bind(state)
+            .fetch_one(&mut self.database().await)
+            .await
+            .unwrap()
+    }
+
     /// Somebody who is registered, under an address of their own.
     pub async fn registered(&self, name: &str) -> Person {
         let person = Person::new(name);

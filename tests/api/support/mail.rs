@@ -34,6 +34,12 @@ impl Letter {
         }
     }
 
+    /// The token that its link carries for this mutation.
+    pub fn token(&self, mutation: &str) -> String {
+        let (_, rest) = self.text.split_once(&format!("/confirm#{mutation}=")).expect("a link");
+        rest.split_whitespace().next().unwrap().to_owned()
+    }
+
     /// Reads a mail of the mailbox page.
     pub fn from_json(mail: &Value) -> Self {
         let text = |name: &str| mail[name].as_str().unwrap().to_owned();

@@ -1,0 +1,184 @@
+//! What an account's owner changes about it, in Postgres.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::mailing::{NewMail, lock_mailbox};
+use super::sessions::end_all;
+use super::users::{UserRow, address};
+use super::{breaks, mail_tokens, unexpected};
+use crate::domain::{
+    EmailAddress, Locale, MailId, MailKind, MailTokenPurpose, PasswordVersion, PersonName,
+    PresentedMailToken, SessionEnd, SessionId, User, UserId,
+};
+use crate::ports::{AccountChanges, ProfileChange, Registered, TokenMail, Unexpected};
+
+/// [`AccountChanges`] in the table `users` and those that follow it.
+pub struct PgAccountChanges(pub(super) PgPool);
+
+#[async_trait]
+impl AccountChanges for PgAccountChanges {
+    async fn change_password(
+        &self,
+        (id, version): (UserId, PasswordVersion),
+        password_hash: &str,
+        current: SessionId,
+        notice: MailId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<SessionId>>, Unexpected> {
+        let id = Uuid::from(id);
+        let mut transaction = self.0.begin().await.map_err(unexpected)?;
+        let set = sqlx::query!(
+            "UPDATE users
+             SET password_hash = $3, password_version = password_version + 1
+             WHERE id = $1 AND password_version = $2 AND disabled_at IS NULL",
+            id,
+            version.0,
+            password_hash,
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(unexpected)?;
+        if set.rows_affected() != 1 {
+            return Ok(None);
+        }
+        let ended = end_all(&mut transaction, id, Some(current), SessionEnd::PasswordChanged, now).await?;
+        mail_tokens::void(&mut transaction, id, &MailTokenPurpose::OF_WHO_HAS_THE_PASSWORD, now).await?;
+        NewMail::notice(MailKind::PasswordChanged, notice).queue(&mut transaction, id, None, now).await?;
+        transaction.commit().await.map_err(unexpected)?;
+        Ok(Some(ended))
+    }
+
+    async fn request_email_change(
+        &self,
+        owner: UserId,
+        new: &EmailAddress,
+        mail: TokenMail,
+        notice: MailId,
+        now: DateTime<Utc>,
+    ) -> Result<Registered, Unexpected> {
+        let owner = Uuid::from(owner);
+        let mut transaction = self.0.begin().await.map_err(unexpected)?;
+        lock_mailbox(&mut transaction, new).await?;
+        // Another spelling of one's own address is free.
+        let other = sqlx::query!(
+            "SELECT id, email
+             FROM users
+             WHERE email_canonical = $1 AND id <> $2",
+            new.canonical(),
+            owner,
+        )
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(unexpected)?;
+        let outcome = if let Some(other) = other {
+            let told = NewMail::notice(MailKind::AlreadyRegistered, mail.id);
+            told.queue_sparingly(&mut transaction, other.id, &address(&other.email)?, now).await?;
+            Registered::Taken
+        } else {
+            let asked = NewMail::with_token(MailKind::EmailChange, mail);
+            asked.queue_sparingly(&mut transaction, owner, new, now).await?;
+            Registered::New
+        };
+        NewMail::notice(MailKind::EmailChangeRequested, notice)
+            .queue(&mut transaction, owner, None, now)
+            .await?;
+        transaction.commit().await.map_err(unexpected)?;
+        Ok(outcome)
+    }
+
+    async fn confirm_email_change(
+        &self,
+        token: PresentedMailToken,
+        notice: MailId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<EmailAddress>, Unexpected> {
+        let mut transaction = self.0.begin().await.map_err(unexpected)?;
+        let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else { return Ok(None) };
+        // Addressed to where the account is still found.
+        let notice = NewMail::notice(MailKind::EmailChanged, notice);
+        notice.queue(&mut transaction, holder.user_id, None, now).await?;
+        let moved = sqlx::query!(
+            "UPDATE users
+             SET email = $2, email_canonical = $3, email_verified_at = $4
+             WHERE id = $1 AND disabled_at IS NULL",
+            holder.user_id,
+            holder.email,
+            holder.email_canonical,
+            now,
+        )
+        .execute(&mut *transaction)
+        .await;
+        match moved {
+            Ok(moved) if moved.rows_affected() == 1 => {}
+            Ok(_) => return Ok(None),
+            Err(error) if breaks(&error, "users_email_canonical_key") => return Ok(None),
+            Err(error) => return Err(unexpected(error)),
+        }
+        // Whoever reads the old mailbox has no say any longer.
+        mail_tokens::void(&mut transaction, holder.user_id, &MailTokenPurpose::ALL, now).await?;
+        transaction.commit().await.map_err(unexpected)?;
+        address(&holder.email).map(Some)
+    }
+
+    async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<Option<User>, Unexpected> {
+        let row = sqlx::query_as!(
+            UserRow,
+            "UPDATE users
+             SET name = CASE WHEN $2 THEN $3 ELSE name END, locale = COALESCE($4, locale)
+             WHERE id = $1 AND disabled_at IS NULL
+             RETURNING id, email, email_verified_at, name, locale, created_at",
+            Uuid::from(id),
+            change.name.is_some(),
+            change.name.as_ref().and_then(|name| name.as_ref().map(PersonName::as_str)),
+            change.locale.as_ref().map(Locale::as_str),
+        )
+        .fetch_optional(&self.0)
+        .await
+        .map_err(unexpected)?;
+        row.map(User::try_from).transpose()
+    }
+
+    async fn delete(
+        &self,
+        (id, version): (UserId, PasswordVersion),
+        notice: MailId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<SessionId>>, Unexpected> {
+        let id = Uuid::from(id);
+        let mut transaction = self.0.begin().await.map_err(unexpected)?;
+        // Of no account, so that it is still sent, and forgotten then.
+        let told = sqlx::query!(
+            "WITH account AS (
+                 SELECT email, name, locale
+                 FROM users
+                 WHERE id = $1 AND password_version = $2
+                 FOR UPDATE
+             )
+             INSERT INTO outbox (id, kind, recipient, recipient_name, locale, queued_at, due_at)
+             SELECT $3, $4, email, name, locale, $5, $5
+             FROM account",
+            id,
+            version.0,
+            Uuid::from(notice),
+            MailKind::AccountDeleted.as_str(),
+            now,
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(unexpected)?;
+        if told.rows_affected() != 1 {
+            return Ok(None);
+        }
+        let ended = end_all(&mut transaction, id, None, SessionEnd::Deleted, now).await?;
+        // A trigger forgets what is personal elsewhere.
+        sqlx::query!("DELETE FROM users WHERE id = $1", id)
+            .execute(&mut *transaction)
+            .await
+            .map_err(unexpected)?;
+        transaction.commit().await.map_err(unexpected)?;
+        Ok(Some(ended))
+    }
+}

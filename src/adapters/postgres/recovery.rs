@@ -1,0 +1,159 @@
+//! Confirming addresses, and getting back in without the password, in Postgres.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::mailing::{ALREADY_VERIFIED, NO_ACCOUNT, NewMail, lock_mailbox};
+use super::sessions::end_all;
+use super::users::{UserRow, address};
+use super::{mail_tokens, unexpected};
+use crate::domain::{
+    EmailAddress, MailId, MailKind, MailTokenPurpose, PresentedMailToken, SessionEnd, SessionId, User,
+};
+use crate::ports::{Recovery, TokenMail, Unexpected};
+
+/// [`Recovery`] in the tables `users`, `mail_tokens` and `outbox`.
+pub struct PgRecovery(pub(super) PgPool);
+
+#[async_trait]
+impl Recovery for PgRecovery {
+    async fn request_verification(
+        &self,
+        email: &EmailAddress,
+        mail: TokenMail,
+        now: DateTime<Utc>,
+    ) -> Result<(), Unexpected> {
+        self.request(email, NewMail::with_token(MailKind::Verification, mail), now).await
+    }
+
+    async fn request_password_reset(
+        &self,
+        email: &EmailAddress,
+        mail: TokenMail,
+        now: DateTime<Utc>,
+    ) -> Result<(), Unexpected> {
+        self.request(email, NewMail::with_token(MailKind::PasswordReset, mail), now).await
+    }
+
+    async fn find_holder(
+        &self,
+        token: PresentedMailToken,
+        now: DateTime<Utc>,
+    ) -> Result<Option<User>, Unexpected> {
+        let row = sqlx::query_as!(
+            UserRow,
+            "SELECT users.id, users.email, email_verified_at, name, locale, created_at
+             FROM users
+             JOIN mail_tokens ON mail_tokens.user_id = users.id
+             WHERE mail_tokens.id = $1
+                 AND purpose = $2
+                 AND digest = $3
+                 AND consumed_at IS NULL
+                 AND expires_at > $4
+                 AND disabled_at IS NULL",
+            Uuid::from(token.id),
+            token.purpose.as_str(),
+            &token.digest.0,
+            now,
+        )
+        .fetch_optional(&self.0)
+        .await
+        .map_err(unexpected)?;
+        row.map(User::try_from).transpose()
+    }
+
+    async fn verify_email(
+        &self,
+        token: PresentedMailToken,
+        now: DateTime<Utc>,
+    ) -> Result<Option<EmailAddress>, Unexpected> {
+        let mut transaction = self.0.begin().await.map_err(unexpected)?;
+        let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else { return Ok(None) };
+        let email = sqlx::query_scalar!(
+            "UPDATE users
+             SET email_verified_at = COALESCE(email_verified_at, $3)
+             WHERE id = $1 AND email_canonical = $2 AND disabled_at IS NULL
+             RETURNING email",
+            holder.user_id,
+            holder.email_canonical,
+            now,
+        )
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(unexpected)?;
+        let Some(email) = email else { return Ok(None) };
+        transaction.commit().await.map_err(unexpected)?;
+        address(&email).map(Some)
+    }
+
+    async fn reset_password(
+        &self,
+        token: PresentedMailToken,
+        password_hash: &str,
+        notice: MailId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<SessionId>>, Unexpected> {
+        let mut transaction = self.0.begin().await.map_err(unexpected)?;
+        let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else { return Ok(None) };
+        let set = sqlx::query!(
+            "UPDATE users
+             SET password_hash = $2,
+                 password_version = password_version + 1,
+                 email_verified_at =
+                     CASE WHEN email_canonical = $3 THEN COALESCE(email_verified_at, $4) ELSE email_verified_at END
+             WHERE id = $1 AND disabled_at IS NULL",
+            holder.user_id,
+            password_hash,
+            holder.email_canonical,
+            now,
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(unexpected)?;
+        if set.rows_affected() != 1 {
+            return Ok(None);
+        }
+        let ended = end_all(&mut transaction, holder.user_id, None, SessionEnd::PasswordChanged, now).await?;
+        mail_tokens::void(&mut transaction, holder.user_id, &MailTokenPurpose::OF_WHO_HAS_THE_PASSWORD, now)
+            .await?;
+        let notice = NewMail::notice(MailKind::PasswordChanged, notice);
+        notice.queue(&mut transaction, holder.user_id, None, now).await?;
+        transaction.commit().await.map_err(unexpected)?;
+        Ok(Some(ended))
+    }
+}
+
+impl PgRecovery {
+    /// Queues a mail to the owner of this address, or leaves word why not.
+    async fn request(
+        &self,
+        email: &EmailAddress,
+        mail: NewMail,
+        now: DateTime<Utc>,
+    ) -> Result<(), Unexpected> {
+        let mut transaction = self.0.begin().await.map_err(unexpected)?;
+        lock_mailbox(&mut transaction, email).await?;
+        let owner = sqlx::query!(
+            r#"SELECT id, email, email_verified_at IS NOT NULL AS "is_verified!"
+             FROM users
+             WHERE email_canonical = $1 AND disabled_at IS NULL"#,
+            email.canonical(),
+        )
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(unexpected)?;
+        match owner {
+            None => mail.suppress(&mut transaction, NO_ACCOUNT, now).await?,
+            Some(owner) if mail.is_verification() && owner.is_verified => {
+                mail.suppress(&mut transaction, ALREADY_VERIFIED, now).await?;
+            }
+            // To the address as its owner wrote it, whatever the request says.
+            Some(owner) => {
+                mail.queue_sparingly(&mut transaction, owner.id, &address(&owner.email)?, now).await?;
+            }
+        }
+        transaction.commit().await.map_err(unexpected)
+    }
+}

@@ -1,0 +1,86 @@
+//! Checking the passwords that people present, and hashing those that they choose.
+
+use std::sync::Arc;
+
+use crate::domain::{EmailAddress, Password, PasswordPolicy, PersonName, User, UserId, Weakness};
+use crate::ports::{Credentials, Match, PasswordHasher, Unexpected, Users};
+
+/// What every use case with a password does.
+pub(crate) struct Passwords {
+    pub(crate) hasher: Arc<dyn PasswordHasher>,
+    pub(crate) users: Arc<dyn Users>,
+    pub(crate) policy: PasswordPolicy,
+}
+
+/// Why a password cannot be chosen.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChoiceError {
+    /// It is too easy to guess.
+    #[error(transparent)]
+    Weak(#[from] Weakness),
+    /// Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
+impl Passwords {
+    /// The account that address and password belong to. Each refusal costs one verification, also where there is no account.
+    pub(crate) async fn check(
+        &self,
+        email: &EmailAddress,
+        password: Password,
+    ) -> Result<Option<Credentials>, Unexpected> {
+        let found = self.users.find_credentials(email).await?;
+        self.verify(found, password).await
+    }
+
+    /// The same for an account that is signed in already.
+    pub(crate) async fn check_of(
+        &self,
+        id: UserId,
+        password: Password,
+    ) -> Result<Option<Credentials>, Unexpected> {
+        let found = self.users.find_credentials_of(id).await?;
+        self.verify(found, password).await
+    }
+
+    /// Hashes a password that `owner` is about to choose.
+    pub(crate) async fn choose(&self, owner: &User, password: Password) -> Result<String, ChoiceError> {
+        let name = owner.name.as_ref().map(PersonName::as_str).unwrap_or_default();
+        password.check_strength(self.policy, &[owner.email.as_str(), name])?;
+        Ok(self.hasher.hash(password).await?)
+    }
+
+    async fn verify(
+        &self,
+        found: Option<Credentials>,
+        password: Password,
+    ) -> Result<Option<Credentials>, Unexpected> {
+        let phc = found.as_ref().map(|credentials| credentials.password_hash.clone());
+        let outcome = self.hasher.verify(password.clone(), phc).await?;
+        let Some(credentials) = found.filter(|credentials| !credentials.disabled) else { return Ok(None) };
+        match outcome {
+            Match::No => return Ok(None),
+            Match::Yes => {}
+            Match::Outdated => self.rehash(&credentials, password).await,
+        }
+        Ok(Some(credentials))
+    }
+
+    /// Hashes a password again with the current parameters, now that it is at hand. No login fails by this.
+    async fn rehash(&self, old: &Credentials, password: Password) {
+        let rehashed = async {
+            let new = self.hasher.hash(password).await?;
+            self.users.rehash(old.user.id, &old.password_hash, &new).await
+        };
+        if let Err(error) = rehashed.await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a password keeps its outdated hash for now"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
