@@ -20,7 +20,8 @@ use crate::adapters::local::DataFolder;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, HttpConfig};
 use crate::ports::Clock;
-use crate::services::{Mailing, Mirror, Sightings, Signing};
+use crate::services::{Housekeeping, Mailing, Mirror, Sightings, Signing};
+use crate::worker::WorkerSettings;
 use crate::{http, worker};
 
 /// How long requests in flight are waited for at the end. With the worker's ten seconds and the database's stop it stays
@@ -38,7 +39,8 @@ pub struct App {
     mirror: Arc<Mirror>,
     sightings: Arc<Sightings>,
     signing: Arc<Signing>,
-    sweep: Duration,
+    housekeeping: Housekeeping,
+    worker: WorkerSettings,
     database: Database,
     embedded: Option<PrivatePostgres>,
     /// Kept for its lock.
@@ -52,10 +54,34 @@ impl App {
     /// # Errors
     /// [`StartError`], a sentence for the operator.
     pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let sweep = config.mail.retry.first_wait.to_std().unwrap_or(LONGEST_SWEEP).min(LONGEST_SWEEP);
-        let Composition { router, mailing, mirror, sightings, signing, database, embedded, data } =
-            compose::compose(config, clock).await?;
-        Ok(Self { router, mailing, mirror, sightings, signing, sweep, database, embedded, _data: data })
+        let worker = WorkerSettings {
+            concurrency: config.mail.concurrency,
+            rate: config.mail.rate,
+            sweep: config.mail.retry.first_wait.to_std().unwrap_or(LONGEST_SWEEP).min(LONGEST_SWEEP),
+        };
+        let Composition {
+            router,
+            mailing,
+            mirror,
+            sightings,
+            signing,
+            housekeeping,
+            database,
+            embedded,
+            data,
+        } = compose::compose(config, clock).await?;
+        Ok(Self {
+            router,
+            mailing,
+            mirror,
+            sightings,
+            signing,
+            housekeeping,
+            worker,
+            database,
+            embedded,
+            _data: data,
+        })
     }
 
     /// The major version of the private PostgreSQL, where there is one.
@@ -75,10 +101,11 @@ impl App {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), std::io::Error> {
         let stop = CancellationToken::new();
-        let worker = tokio::spawn(worker::run(Arc::clone(&self.mailing), self.sweep, stop.clone()));
+        let worker = tokio::spawn(worker::run(Arc::clone(&self.mailing), self.worker, stop.clone()));
         let (mirror, sightings, signing) = (self.mirror, Arc::clone(&self.sightings), self.signing);
+        let housekeeping = self.housekeeping;
         let followers = tokio::spawn(async move {
-            tokio::join!(mirror.follow(), sightings.keep_writing(), signing.keep_up());
+            tokio::join!(mirror.follow(), sightings.keep_writing(), signing.keep_up(), housekeeping.keep());
         });
         let draining = stop.clone();
         let signal = tokio::spawn(async move {

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::MailId;
+use crate::domain::{MailId, Rate};
 use crate::services::Mailing;
 
-/// How many mails are sent at once.
-const CONCURRENCY: usize = 8;
 /// How long mails on their way are waited for at the end before they are handed back.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long handing back may take.
@@ -20,18 +18,30 @@ const HAND_BACK: Duration = Duration::from_secs(3);
 /// How long the list is left alone after it did not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How mails are sent.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerSettings {
+    /// How many at once.
+    pub concurrency: usize,
+    /// How many in a time, evenly spread; as many as can be when `None`.
+    pub rate: Option<Rate>,
+    /// How often the outbox is looked through.
+    pub sweep: Duration,
+}
+
 /// Sends mails until `shutdown` is cancelled, and then until those on their way have arrived or been handed back.
-/// `sweep` is how often the outbox is looked through.
-pub async fn run(mailing: Arc<Mailing>, sweep: Duration, shutdown: CancellationToken) {
+pub async fn run(mailing: Arc<Mailing>, settings: WorkerSettings, shutdown: CancellationToken) {
     let worker = Worker {
         mailing,
-        lanes: Arc::new(Semaphore::new(CONCURRENCY)),
+        lanes: Arc::new(Semaphore::new(settings.concurrency)),
+        pace: settings.rate.map(Rate::interval).unwrap_or_default(),
+        next: Arc::new(Mutex::new(Instant::now())),
         tasks: TaskTracker::new(),
         hand_back: CancellationToken::new(),
     };
     tokio::select! {
         () = worker.follow_announcements() => {}
-        () = worker.sweep(sweep) => {}
+        () = worker.sweep(settings.sweep) => {}
         () = shutdown.cancelled() => {}
     }
     worker.finish().await;
@@ -40,6 +50,10 @@ pub async fn run(mailing: Arc<Mailing>, sweep: Duration, shutdown: CancellationT
 struct Worker {
     mailing: Arc<Mailing>,
     lanes: Arc<Semaphore>,
+    /// The time between two mails.
+    pace: Duration,
+    /// When the next mail may be sent. Held by whoever is about to find out whether there is one.
+    next: Arc<Mutex<Instant>>,
     tasks: TaskTracker,
     hand_back: CancellationToken,
 }
@@ -49,7 +63,7 @@ impl Worker {
         loop {
             let lane = self.free_lane().await;
             match self.mailing.next_announcement().await {
-                Ok(id) => drop(self.deliver(Some(id), lane).await),
+                Ok(id) => drop(self.deliver(Some(id), lane, self.turn().await).await),
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
@@ -68,7 +82,7 @@ impl Worker {
             ticks.tick().await;
             loop {
                 let lane = self.free_lane().await;
-                if !self.deliver(None, lane).await {
+                if !self.deliver(None, lane, self.turn().await).await {
                     break;
                 }
             }
@@ -76,9 +90,14 @@ impl Worker {
     }
 
     /// Claims a mail and sends it on a task of its own. `false` when none is due, or the outbox does not answer.
-    async fn deliver(&self, id: Option<MailId>, lane: OwnedSemaphorePermit) -> bool {
+    async fn deliver(
+        &self,
+        id: Option<MailId>,
+        lane: OwnedSemaphorePermit,
+        mut turn: OwnedMutexGuard<Instant>,
+    ) -> bool {
         // On a task of its own as well: a claim that is broken off would keep its lease.
-        let (mailing, hand_back) = (Arc::clone(&self.mailing), self.hand_back.clone());
+        let (mailing, hand_back, pace) = (Arc::clone(&self.mailing), self.hand_back.clone(), self.pace);
         let (claimed, is_claimed) = tokio::sync::oneshot::channel();
         self.tasks.spawn(async move {
             let _lane = lane;
@@ -86,6 +105,10 @@ impl Worker {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the outbox does not answer");
                 None
             });
+            if delivery.is_some() {
+                *turn = Instant::now() + pace;
+            }
+            drop(turn);
             // Nobody waits for this during a shutdown.
             let _ = claimed.send(delivery.is_some());
             if let Some(delivery) = delivery {
@@ -93,6 +116,13 @@ impl Worker {
             }
         });
         is_claimed.await.unwrap_or(false)
+    }
+
+    /// Waits until another mail may be sent.
+    async fn turn(&self) -> OwnedMutexGuard<Instant> {
+        let next = Arc::clone(&self.next).lock_owned().await;
+        sleep_until(*next).await;
+        next
     }
 
     async fn free_lane(&self) -> OwnedSemaphorePermit {

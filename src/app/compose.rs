@@ -21,10 +21,10 @@ use crate::adapters::templates::Templates;
 use crate::config::{Config, MailConfig, PasswordsConfig, StoresConfig};
 use crate::graphql::{self, InputRules};
 use crate::http;
-use crate::ports::{Clock, MailQueue, Mailbox, Mailer, Revocations};
+use crate::ports::{Clock, MailQueue, Mailbox, Mailer, PasswordHasher, Revocations, Sessions, Tokens, Users};
 use crate::services::{
-    Access, Accounts, Authentication, Health, MailboxPage, Mailing, Mirror, OwnSessions, PasswordRecovery,
-    Passwords, Posting, Registration, Services, Sightings, Signing,
+    Access, Accounts, Authentication, Health, Housekeeping, MailboxPage, Mailing, Mirror, OwnSessions,
+    PasswordRecovery, Passwords, Posting, Registration, Services, Sightings, Signing,
 };
 
 /// What was put together.
@@ -34,6 +34,7 @@ pub(super) struct Composition {
     pub(super) mirror: Arc<Mirror>,
     pub(super) sightings: Arc<Sightings>,
     pub(super) signing: Arc<Signing>,
+    pub(super) housekeeping: Housekeeping,
     pub(super) database: Database,
     pub(super) embedded: Option<PrivatePostgres>,
     pub(super) data: Option<DataFolder>,
@@ -51,74 +52,33 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let hasher = Arc::new(hasher(config.passwords)?);
 
     let (database, embedded) = database(&config.stores, &data).await?;
-    let users = Arc::new(database.users());
-    let sessions = Arc::new(database.sessions());
     let signing = Arc::new(signing(&config, &secrets, &clock, &database, tokens.clone())?);
     signing.keep().await?;
-
-    let ttl = config.sessions.blacklist_ttl();
-    let mirror = Arc::new(Mirror::new(revocations, sessions.clone(), clock.clone(), ttl));
-    let sightings = Arc::new(Sightings::new(sessions.clone()));
+    let (users, sessions) = (Arc::new(database.users()), Arc::new(database.sessions()));
     let mail_tokens = Arc::new(HmacMailTokens::new(&secrets));
-    let posting = Arc::new(Posting { queue: queue.clone(), tokens: mail_tokens.clone() });
-    let passwords =
-        Arc::new(Passwords { hasher: hasher.clone(), users: users.clone(), policy: config.passwords.policy });
-    let recovery = Arc::new(database.recovery());
-    let reveals_taken = config.accounts.reveals_taken;
-
-    let services = Arc::new(Services {
-        registration: Registration {
-            clock: clock.clone(),
-            hasher,
+    let ttl = config.sessions.blacklist_ttl();
+    let shared = Shared {
+        clock: clock.clone(),
+        passwords: Arc::new(Passwords {
+            hasher: hasher.clone(),
             users: users.clone(),
-            recovery: recovery.clone(),
-            posting: posting.clone(),
-            reveals_taken,
-        },
-        recovery: PasswordRecovery {
-            clock: clock.clone(),
-            recovery,
-            passwords: passwords.clone(),
-            posting: posting.clone(),
-            mirror: mirror.clone(),
-        },
-        authentication: Authentication {
-            clock: clock.clone(),
-            passwords: passwords.clone(),
-            sessions: sessions.clone(),
-            mirror: mirror.clone(),
-            sightings: sightings.clone(),
-            tokens: tokens.clone(),
-            posting: posting.clone(),
-            lifetimes: config.sessions.lifetimes,
-            rotation: config.sessions.rotation,
-        },
-        access: Access {
-            clock: clock.clone(),
-            tokens,
-            mirror: mirror.clone(),
-            sessions: sessions.clone(),
-            sightings: sightings.clone(),
-        },
-        accounts: Accounts {
-            clock: clock.clone(),
-            users,
-            changes: Arc::new(database.account_changes()),
-            passwords,
-            posting,
-            mirror: mirror.clone(),
-            reveals_taken,
-        },
-        sessions: OwnSessions {
-            clock: clock.clone(),
-            sessions,
-            directory: Arc::new(database.session_directory()),
-            mirror: mirror.clone(),
-        },
-        signing: signing.clone(),
-        health: Health(Arc::new(database.clone())),
-        mailbox: mailbox.map(MailboxPage),
-    });
+            policy: config.passwords.policy,
+        }),
+        hasher,
+        users,
+        posting: Arc::new(Posting { queue: queue.clone(), tokens: mail_tokens.clone() }),
+        tokens,
+        mirror: Arc::new(Mirror::new(revocations, sessions.clone(), clock.clone(), ttl)),
+        sightings: Arc::new(Sightings::new(sessions.clone())),
+        sessions,
+        signing,
+    };
+    let services = Arc::new(services(&config, &database, &shared, mailbox));
+    let housekeeping = Housekeeping {
+        clock: clock.clone(),
+        archive: Arc::new(database.archive()),
+        recipients: config.mail.retention,
+    };
     let mailing = Arc::new(Mailing {
         clock,
         queue,
@@ -133,13 +93,92 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     Ok(Composition {
         router,
         mailing,
-        mirror,
-        sightings,
-        signing,
+        mirror: shared.mirror,
+        sightings: shared.sightings,
+        signing: shared.signing,
+        housekeeping,
         database,
         embedded,
         data: data.open.into_inner(),
     })
+}
+
+/// What several use cases share.
+struct Shared {
+    clock: Arc<dyn Clock>,
+    hasher: Arc<dyn PasswordHasher>,
+    users: Arc<dyn Users>,
+    passwords: Arc<Passwords>,
+    sessions: Arc<dyn Sessions>,
+    mirror: Arc<Mirror>,
+    sightings: Arc<Sightings>,
+    tokens: Arc<dyn Tokens>,
+    posting: Arc<Posting>,
+    signing: Arc<Signing>,
+}
+
+/// The use cases.
+fn services(
+    config: &Config,
+    database: &Database,
+    shared: &Shared,
+    mailbox: Option<Arc<dyn Mailbox>>,
+) -> Services {
+    let recovery = Arc::new(database.recovery());
+    let reveals_taken = config.accounts.reveals_taken;
+    Services {
+        registration: Registration {
+            clock: shared.clock.clone(),
+            hasher: shared.hasher.clone(),
+            users: shared.users.clone(),
+            recovery: recovery.clone(),
+            posting: shared.posting.clone(),
+            reveals_taken,
+        },
+        recovery: PasswordRecovery {
+            clock: shared.clock.clone(),
+            recovery,
+            passwords: shared.passwords.clone(),
+            posting: shared.posting.clone(),
+            mirror: shared.mirror.clone(),
+        },
+        authentication: Authentication {
+            clock: shared.clock.clone(),
+            passwords: shared.passwords.clone(),
+            sessions: shared.sessions.clone(),
+            mirror: shared.mirror.clone(),
+            sightings: shared.sightings.clone(),
+            tokens: shared.tokens.clone(),
+            posting: shared.posting.clone(),
+            lifetimes: config.sessions.lifetimes,
+            rotation: config.sessions.rotation,
+        },
+        access: Access {
+            clock: shared.clock.clone(),
+            tokens: shared.tokens.clone(),
+            mirror: shared.mirror.clone(),
+            sessions: shared.sessions.clone(),
+            sightings: shared.sightings.clone(),
+        },
+        accounts: Accounts {
+            clock: shared.clock.clone(),
+            users: shared.users.clone(),
+            changes: Arc::new(database.account_changes()),
+            passwords: shared.passwords.clone(),
+            posting: shared.posting.clone(),
+            mirror: shared.mirror.clone(),
+            reveals_taken,
+        },
+        sessions: OwnSessions {
+            clock: shared.clock.clone(),
+            sessions: shared.sessions.clone(),
+            directory: Arc::new(database.session_directory()),
+            mirror: shared.mirror.clone(),
+        },
+        signing: shared.signing.clone(),
+        health: Health(Arc::new(database.clone())),
+        mailbox: mailbox.map(MailboxPage),
+    }
 }
 
 /// The keys in the database of `DATABASE_URL`, for an operator.
@@ -223,13 +262,13 @@ type MailerAndMailbox = (Arc<dyn Mailer>, Option<Arc<dyn Mailbox>>);
 
 /// An SMTP server, or files that the mailbox page shows.
 fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, StartError> {
-    let MailConfig { smtp_url, from, .. } = &config.mail;
+    let MailConfig { smtp_url, from, concurrency, .. } = &config.mail;
     let site = Url::parse(&config.http.public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let site = site.unwrap_or_else(|| "authql".to_owned());
     let templates =
         Templates::new(site, config.http.frontend_url()).map_err(|error| StartError::Broken(error.into()))?;
     if let Some(url) = smtp_url {
-        return Ok((Arc::new(SmtpMailer::new(url.expose_secret(), from, templates)?), None));
+        return Ok((Arc::new(SmtpMailer::new(url.expose_secret(), from, templates, *concurrency)?), None));
     }
     smtp::sender(from)?;
     let folder = data.get()?.private_folder("mail")?;

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use super::parse::{self, ConfigError};
+use crate::domain::Rate;
 
 /// Every setting there is, apart from [`SECRETS`].
 const NAMES: &[&str] = &[
@@ -33,6 +34,9 @@ const NAMES: &[&str] = &[
     "AUTHQL_INTROSPECTION",
     "AUTHQL_MAIL_FROM",
     "AUTHQL_MAIL_RETRY_MIN",
+    "AUTHQL_MAIL_CONCURRENCY",
+    "AUTHQL_MAIL_RATE",
+    "AUTHQL_MAIL_RETENTION",
     "AUTHQL_LOG",
     "AUTHQL_LOG_FORMAT",
 ];
@@ -112,6 +116,10 @@ impl Environment {
         most: u32,
     ) -> Result<u32, ConfigError> {
         self.get(name)?.map_or(Ok(default), |text| parse::number(name, text, least, most))
+    }
+
+    pub(super) fn rate(&self, name: &'static str, default: &str) -> Result<Option<Rate>, ConfigError> {
+        parse::rate(name, self.get(name)?.unwrap_or(default))
     }
 
     pub(super) fn switch(&self, name: &'static str, default: bool) -> Result<bool, ConfigError> {

@@ -14,7 +14,8 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use crate::domain::{
-    CLOCK_SKEW, Lifetimes, LoginRequirement, PasswordPolicy, RetryPolicy, RotationPolicy, TrustedProxies,
+    CLOCK_SKEW, Lifetimes, LoginRequirement, PasswordPolicy, Rate, RetryPolicy, RotationPolicy,
+    TrustedProxies,
 };
 
 pub use environment::Environment;
@@ -113,6 +114,12 @@ pub struct MailConfig {
     pub from: String,
     /// When a mail is tried again. Read from `AUTHQL_MAIL_RETRY_MIN`.
     pub retry: RetryPolicy,
+    /// How many mails this instance sends at once. Read from `AUTHQL_MAIL_CONCURRENCY`.
+    pub concurrency: usize,
+    /// How many mails this instance sends in a time; as many as it can when `None`. Read from `AUTHQL_MAIL_RATE`.
+    pub rate: Option<Rate>,
+    /// How long it can be seen to whom mails went. Read from `AUTHQL_MAIL_RETENTION`.
+    pub retention: TimeDelta,
 }
 
 /// What helps exploring, and strangers too.
@@ -181,6 +188,10 @@ impl Config {
                 retry: RetryPolicy {
                     first_wait: environment.duration("AUTHQL_MAIL_RETRY_MIN", "10s", "1ms", "1h")?,
                 },
+                concurrency: environment.number("AUTHQL_MAIL_CONCURRENCY", 8, 1, 256)? as usize,
+                rate: environment.rate("AUTHQL_MAIL_RATE", "off")?,
+                // Not sooner than limits look back at what an address has had.
+                retention: environment.duration("AUTHQL_MAIL_RETENTION", "7d", "1d", "365d")?,
             },
             explore: ExploreConfig {
                 graphiql: environment.switch("AUTHQL_GRAPHIQL", explore_by_default)?,

@@ -3,6 +3,8 @@
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::domain::Rate;
+
 /// A setting that cannot be used: one sentence for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} {advice}")]
@@ -47,6 +49,21 @@ fn read_duration(text: &str) -> Option<TimeDelta> {
         "d" => TimeDelta::try_days(number),
         _ => None,
     }
+}
+
+/// A rate such as `60/1m`, or `None` for `off`.
+pub(super) fn rate(name: &str, text: &str) -> Result<Option<Rate>, ConfigError> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let read = || {
+        let (count, period) = text.split_once('/')?;
+        let period = read_duration(period)?.to_std().ok().filter(|period| !period.is_zero())?;
+        Some(Rate { count: count.parse().ok()?, period })
+    };
+    read().map(Some).ok_or_else(|| {
+        ConfigError::new(name, "is no rate: write a number and the time for it, such as 60/1m, or `off`")
+    })
 }
 
 /// A whole number within its bounds.

@@ -3,6 +3,7 @@
 mod accounts;
 mod mail;
 mod recovery;
+mod retention;
 mod sessions;
 mod tokens;
 
@@ -16,6 +17,7 @@ pub use mail::{
     ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail, StoredMailToken,
 };
 pub use recovery::{MailTokens, Recovery, TokenMail};
+pub use retention::{Archive, Purged, Retention};
 pub use sessions::{EndCursor, News, Revocations, Rotation, SessionDirectory, Sessions, Subscription};
 pub use tokens::{KeyVault, NewKey, OpenKey, SealedSeed, SigningKeys, StoredKey, TokenError, Tokens};
 

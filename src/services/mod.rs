@@ -4,6 +4,7 @@
 mod access;
 mod account;
 mod authentication;
+mod housekeeping;
 mod mailing;
 mod passwords;
 mod posting;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 pub use access::{Access, AccessError};
 pub use account::{Accounts, ChangePasswordError, DeleteAccountError, RequestEmailChangeError};
 pub use authentication::{Authentication, LoginError, LoginSuccess, LogoutRequest, RefreshError};
+pub use housekeeping::Housekeeping;
 pub use mailing::{Delivery, Mailing};
 pub use recovery::{PasswordRecovery, ResetPasswordError};
 pub use registration::{MailTokenError, NewAccount, RegisterError, Registration};

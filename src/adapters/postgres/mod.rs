@@ -1,6 +1,7 @@
 //! PostgreSQL: the truth about accounts, sessions and owed mail.
 
 mod account_changes;
+mod archive;
 mod mail_tokens;
 mod mailing;
 mod outbox;
@@ -21,6 +22,7 @@ use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
 pub use account_changes::PgAccountChanges;
+pub use archive::PgArchive;
 pub use outbox::PgOutbox;
 pub use recovery::PgRecovery;
 pub use session_directory::PgSessionDirectory;
@@ -152,6 +154,12 @@ impl Database {
     #[must_use]
     pub fn outbox(&self) -> PgOutbox {
         PgOutbox(self.pool.clone())
+    }
+
+    /// What in it grows old.
+    #[must_use]
+    pub fn archive(&self) -> PgArchive {
+        PgArchive(self.pool.clone())
     }
 
     /// Closes all connections.

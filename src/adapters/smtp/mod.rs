@@ -38,20 +38,26 @@ pub enum SmtpSettingsError {
 }
 
 impl SmtpMailer {
-    /// Mails from `from` through the server at `url`. Connects when the first mail is sent.
+    /// Mails from `from` through the server at `url`, over `concurrency` connections at most. Connects when the first mail is
+    /// sent.
     ///
     /// `smtps://` speaks TLS from the start, `smtp://` insists on STARTTLS; `smtp://…?tls=none` does without, and
     /// `?tls=opportunistic` where the server has none.
     ///
     /// # Errors
     /// See [`SmtpSettingsError`].
-    pub fn new(url: &str, from: &str, templates: Templates) -> Result<Self, SmtpSettingsError> {
+    pub fn new(
+        url: &str,
+        from: &str,
+        templates: Templates,
+        concurrency: usize,
+    ) -> Result<Self, SmtpSettingsError> {
         let from = sender(from)?;
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&with_tls(url)?)
             .map_err(|error| SmtpSettingsError::Url(error.to_string()))?
             .timeout(Some(STEP_TIMEOUT))
             .hello_name(ClientId::Domain(from.email.domain().to_owned()))
-            .pool_config(PoolConfig::new().max_size(8))
+            .pool_config(PoolConfig::new().max_size(u32::try_from(concurrency).unwrap_or(u32::MAX)))
             .build();
         Ok(Self { transport, from, templates })
     }
