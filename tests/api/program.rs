@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::program::{command, output, signal};
-use crate::support::{Program, SmtpSink, TestApp, eventually, find_program};
+use crate::support::{Mood, Program, SmtpSink, TestApp, eventually, find_program};
 
 /// A folder that the user whom PostgreSQL runs as can enter, even when the tests run as root.
 fn folder() -> TempDir {
@@ -215,13 +215,87 @@ async fn a_kill_between_a_registration_and_its_mail_loses_no_mail() {
 
     sink.restart().await;
     // The killed one may have had the mail in its hands: then its lease has to pass first.
-    let lease_over = "UPDATE outbox SET due_at = queued_at WHERE state = 'pending'";
-    sqlx::query(lease_over).execute(&mut app.database().await).await.unwrap();
+    end_leases(&app).await;
     let program = Program::start(folder.path(), &settings);
     let letters = sink.wait_for(1).await;
     assert_eq!((letters.len(), letters[0].to.as_str()), (1, "ada@example.com"));
     program.signal("TERM");
     assert_eq!(program.wait().await.code(), Some(0));
+}
+
+/// FAULTS.md F18: killed with the mail in its hands.
+#[tokio::test]
+async fn a_mail_whose_worker_was_killed_is_sent_by_the_next() {
+    let Some(mut app) = TestApp::on_servers().await else { return };
+    app.stop().await;
+    let sink = app.smtp.take().unwrap();
+    let (folder, settings) = (folder(), server_settings(&app));
+    let program = Program::start(folder.path(), &settings);
+    sink.set_mood(Mood::Silent);
+    graphql(&program, REGISTER, None).await;
+    sink.wait_for_offers(1).await;
+    program.signal("KILL");
+    program.wait().await;
+    sink.set_mood(Mood::Friendly);
+    end_leases(&app).await;
+    let program = Program::start(folder.path(), &settings);
+    assert_eq!(sink.wait_for(1).await.len(), 1);
+    program.signal("TERM");
+    assert_eq!(program.wait().await.code(), Some(0));
+    assert_eq!((app.mails("sent").await, sink.letters().len()), (1, 1));
+}
+
+/// FAULTS.md F19: killed when the server has taken the mail, before that could be recorded.
+#[tokio::test]
+async fn a_worker_that_was_killed_before_it_could_record_makes_one_duplicate() {
+    let Some(mut app) = TestApp::on_servers().await else { return };
+    app.stop().await;
+    let sink = app.smtp.take().unwrap();
+    let (folder, settings) = (folder(), server_settings(&app));
+    let program = Program::start(folder.path(), &settings);
+    sink.set_mood(Mood::Holding);
+    graphql(&program, REGISTER, None).await;
+    sink.wait_for_offers(1).await;
+    let mut holder = app.database().await;
+    sqlx::raw_sql("BEGIN; SELECT FROM outbox FOR UPDATE").execute(&mut holder).await.unwrap();
+    sink.set_mood(Mood::Friendly);
+    sink.wait_for(1).await;
+    eventually("the record waits for the lock", async || {
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        let waiting: i64 = sqlx::query_scalar(waits).fetch_one(&mut app.database().await).await.unwrap();
+        (waiting > 0).then_some(())
+    })
+    .await;
+    program.signal("KILL");
+    program.wait().await;
+    // The statement of the one that was killed must not be carried out by its server process.
+    sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+        .execute(&mut holder)
+        .await
+        .unwrap();
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
+    end_leases(&app).await;
+    let program = Program::start(folder.path(), &settings);
+    let letters = sink.wait_for(2).await;
+    program.signal("TERM");
+    assert_eq!(program.wait().await.code(), Some(0));
+    assert_eq!((letters.len(), app.mails("sent").await), (2, 1));
+    assert_eq!(letters[0], letters[1], "the same mail with the same Message-ID");
+}
+
+/// The settings of a server that takes the place of `app`.
+fn server_settings(app: &TestApp) -> Vec<(&str, &str)> {
+    ["DATABASE_URL", "REDIS_URL", "SMTP_URL", "AUTHQL_SECRET", "AUTHQL_PUBLIC_URL", "AUTHQL_MAIL_FROM"]
+        .into_iter()
+        .map(|name| (name, app.setting(name)))
+        .chain([("AUTHQL_LISTEN", "127.0.0.1:0"), ("AUTHQL_MAIL_RETRY_MIN", "50ms")])
+        .collect()
+}
+
+/// Moves the clock, for the worker that was killed.
+async fn end_leases(app: &TestApp) {
+    let over = "UPDATE outbox SET due_at = queued_at WHERE state = 'pending'";
+    sqlx::query(over).execute(&mut app.database().await).await.unwrap();
 }
 
 #[tokio::test]

@@ -126,7 +126,7 @@ async fn two_instances_make_one_account_of_an_address() {
     let sister = app.sister().await;
     let input = json!({"email": "ada@example.com", "password": "correct horse battery staple"});
     let attempts =
-        (0..20).map(|number| register(if number % 2 == 0 { &app } else { &sister }, input.clone()));
+        (0..100).map(|number| register(if number % 2 == 0 { &app } else { &sister }, input.clone()));
     for answer in futures_util::future::join_all(attempts).await {
         assert_eq!(answer["data"]["register"]["__typename"], "RegisterSuccess", "{answer}");
     }

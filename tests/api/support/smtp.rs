@@ -1,5 +1,6 @@
 //! An SMTP peer that really speaks SMTP (RFC 5321), well or badly.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -16,10 +17,41 @@ pub enum Mood {
     Friendly,
     /// Asks for another try, with a 451, at `RCPT`.
     Greylisting,
+    /// The same at the first two tries for each recipient.
+    GreylistingTwice,
+    /// Asks for another try after `DATA`, with a 451, at the first one for each recipient.
+    Stumbling,
+    /// Has no time for anybody: a 421 instead of a greeting.
+    Busy,
     /// Refuses the recipient for good, with a 550.
     Refusing,
+    /// Refuses the mail for good, with a 554, after `DATA`.
+    RefusingData,
     /// Takes the whole mail, and never answers.
     Silent,
+    /// Takes the whole mail, and answers when its mood has changed.
+    Holding,
+    /// Takes the whole mail, and cuts the line instead of answering, the first time for each recipient.
+    Losing,
+    /// All of it: each recipient, by the number in the address, gets one of these.
+    Stormy,
+}
+
+impl Mood {
+    /// What it is towards this recipient.
+    fn towards(self, recipient: &str) -> Self {
+        let number =
+            || recipient.split('@').next()?.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().ok();
+        match self {
+            _ if recipient.starts_with("nobody") => Self::Refusing,
+            Self::Stormy => match number().unwrap_or(0_usize) {
+                7 => Self::RefusingData,
+                number if number % 400 == 8 => Self::Silent,
+                number => [Self::Losing, Self::GreylistingTwice, Self::Stumbling, Self::Friendly][number % 4],
+            },
+            mood => mood,
+        }
+    }
 }
 
 /// A server on a port of its own that keeps what it gets.
@@ -30,8 +62,12 @@ pub struct SmtpSink {
 }
 
 struct Shared {
-    mood: Mutex<Mood>,
+    mood: watch::Sender<Mood>,
     letters: watch::Sender<Vec<Letter>>,
+    /// The mails that it took without an answer that was heard.
+    unanswered: Mutex<Vec<String>>,
+    /// How often each recipient has been tried.
+    tries: Mutex<HashMap<String, usize>>,
     /// How many mails it has been offered, taken or not.
     offers: watch::Sender<usize>,
 }
@@ -39,8 +75,10 @@ struct Shared {
 impl SmtpSink {
     pub async fn start() -> Self {
         let shared = Shared {
-            mood: Mutex::new(Mood::Friendly),
+            mood: watch::Sender::new(Mood::Friendly),
             letters: watch::Sender::new(Vec::new()),
+            unanswered: Mutex::default(),
+            tries: Mutex::default(),
             offers: watch::Sender::new(0),
         };
         let mut sink = Self { port: super::redis::free_port(), shared: Arc::new(shared), task: None };
@@ -53,7 +91,7 @@ impl SmtpSink {
     }
 
     pub fn set_mood(&self, mood: Mood) {
-        *self.shared.mood.lock().unwrap() = mood;
+        self.shared.mood.send_replace(mood);
     }
 
     /// Closes the port and every conversation.
@@ -80,6 +118,11 @@ impl SmtpSink {
     /// What it has taken so far.
     pub fn letters(&self) -> Vec<Letter> {
         self.shared.letters.borrow().clone()
+    }
+
+    /// The ids of the mails that it took without an answer that was heard.
+    pub fn unanswered(&self) -> Vec<String> {
+        self.shared.unanswered.lock().unwrap().clone()
     }
 
     /// Waits until it has taken that many mails.
@@ -110,8 +153,12 @@ impl Drop for SmtpSink {
 impl Shared {
     async fn talk(&self, stream: TcpStream) -> std::io::Result<()> {
         let mut stream = BufReader::new(stream);
+        if *self.mood.borrow() == Mood::Busy {
+            self.offers.send_modify(|offers| *offers += 1);
+            return stream.write_all(b"421 4.3.2 too busy, come back later\r\n").await;
+        }
         stream.write_all(b"220 sink.test ESMTP\r\n").await?;
-        let mut line = String::new();
+        let (mut line, mut recipient) = (String::new(), String::new());
         loop {
             line.clear();
             if stream.read_line(&mut line).await? == 0 {
@@ -119,34 +166,27 @@ impl Shared {
             }
             let verb =
                 line.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_uppercase();
-            let mood = *self.mood.lock().unwrap();
-            let reply = match (verb.as_str(), mood) {
-                ("EHLO", _) => "250-sink.test\r\n250-8BITMIME\r\n250-AUTH PLAIN LOGIN\r\n250 SMTPUTF8\r\n",
+            let reply = match verb.as_str() {
+                "EHLO" => "250-sink.test\r\n250-8BITMIME\r\n250-AUTH PLAIN LOGIN\r\n250 SMTPUTF8\r\n",
                 // Nobody has an account here.
-                ("AUTH", _) => {
+                "AUTH" => {
                     self.offers.send_modify(|offers| *offers += 1);
                     "535 5.7.8 wrong user or password\r\n"
                 }
-                ("RCPT", Mood::Greylisting) => {
-                    self.offers.send_modify(|offers| *offers += 1);
-                    "451 4.7.1 greylisted, come back later\r\n"
+                "RCPT" => {
+                    recipient = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+                    self.greet(&recipient)
                 }
-                ("RCPT", Mood::Refusing) => {
-                    self.offers.send_modify(|offers| *offers += 1);
-                    "550 5.1.1 no such person here\r\n"
-                }
-                ("MAIL" | "RCPT" | "RSET" | "NOOP", _) => "250 fine\r\n",
-                ("DATA", _) => {
+                "MAIL" | "RSET" | "NOOP" => "250 fine\r\n",
+                "DATA" => {
                     stream.write_all(b"354 go ahead\r\n").await?;
                     let source = read_data(&mut stream).await?;
-                    self.offers.send_modify(|offers| *offers += 1);
-                    if mood == Mood::Silent {
-                        return std::future::pending().await;
+                    if !self.take(&mut stream, &recipient, &source).await? {
+                        return Ok(());
                     }
-                    self.letters.send_modify(|letters| letters.push(Letter::parse(&source)));
-                    "250 taken\r\n"
+                    continue;
                 }
-                ("QUIT", _) => {
+                "QUIT" => {
                     stream.write_all(b"221 bye\r\n").await?;
                     return Ok(());
                 }
@@ -154,6 +194,68 @@ impl Shared {
             };
             stream.write_all(reply.as_bytes()).await?;
         }
+    }
+
+    /// The reply to `RCPT`.
+    fn greet(&self, recipient: &str) -> &'static str {
+        let tries = {
+            let mut tries = self.tries.lock().unwrap();
+            let tries = tries.entry(recipient.to_owned()).or_default();
+            *tries += 1;
+            *tries
+        };
+        let reply = match self.mood.borrow().towards(recipient) {
+            Mood::Greylisting => "451 4.7.1 greylisted, come back later\r\n",
+            Mood::GreylistingTwice if tries <= 2 => "451 4.7.1 greylisted, come back later\r\n",
+            Mood::Refusing => "550 5.1.1 no such person here\r\n",
+            _ => return "250 fine\r\n",
+        };
+        self.offers.send_modify(|offers| *offers += 1);
+        reply
+    }
+
+    /// Takes a mail, or does not. `false` when that is the end of the conversation.
+    async fn take(
+        &self,
+        stream: &mut BufReader<TcpStream>,
+        recipient: &str,
+        source: &[u8],
+    ) -> std::io::Result<bool> {
+        let letter = Letter::parse(source);
+        let is_first = self.tries.lock().unwrap().get(recipient) == Some(&1);
+        let mood = self.mood.borrow().towards(recipient);
+        self.offers.send_modify(|offers| *offers += 1);
+        match mood {
+            Mood::RefusingData => {
+                stream.write_all(b"554 5.6.0 not a mail for me\r\n").await?;
+                return Ok(true);
+            }
+            Mood::Stumbling if is_first => {
+                stream.write_all(b"451 4.3.0 stumbled, come back later\r\n").await?;
+                return Ok(true);
+            }
+            Mood::Silent if is_first || *self.mood.borrow() == Mood::Silent => {
+                return std::future::pending().await;
+            }
+            Mood::Holding => {
+                let mut mood = self.mood.subscribe();
+                let _ = mood.wait_for(|mood| *mood != Mood::Holding).await;
+            }
+            _ => {}
+        }
+        // Nothing is known of the answer before it is written: the test may end this conversation at any moment.
+        let id = letter.id.clone();
+        self.unanswered.lock().unwrap().push(id.clone());
+        self.letters.send_modify(|letters| letters.push(letter));
+        if mood == Mood::Losing && is_first {
+            return Ok(false);
+        }
+        stream.write_all(b"250 taken\r\n").await?;
+        let mut unanswered = self.unanswered.lock().unwrap();
+        if let Some(place) = unanswered.iter().rposition(|other| *other == id) {
+            unanswered.remove(place);
+        }
+        Ok(true)
     }
 }
 
