@@ -12,6 +12,10 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::hours(4);
 /// The most mails that one mailbox must bear in each period, where strangers can cause them.
 pub const MAIL_ALLOWANCE: [(TimeDelta, i64); 2] = [(TimeDelta::hours(1), 5), (TimeDelta::hours(24), 15)];
 
+/// How long after a registration the same registration is taken for a repetition, because its answer was lost or a button was
+/// pressed twice: the owner has the welcome and needs no further word.
+pub const REPETITION: TimeDelta = TimeDelta::minutes(10);
+
 /// One mail, as it was queued. What it says is rendered from this when it is sent.
 #[derive(Debug, Clone)]
 pub struct Mail {

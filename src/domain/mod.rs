@@ -21,7 +21,7 @@ pub use device::DeviceInfo;
 pub use email::{EmailAddress, EmailAddressError};
 pub use id::{EventId, MailId, SessionId, UserId};
 pub use listing::{ListedSession, PageEnd, SessionPage, SessionPlace};
-pub use mail::{GIVE_UP_AFTER, MAIL_ALLOWANCE, Mail, MailKind, RetryPolicy};
+pub use mail::{GIVE_UP_AFTER, MAIL_ALLOWANCE, Mail, MailKind, REPETITION, RetryPolicy};
 pub use mail_token::{MailToken, MailTokenDigest, MailTokenPurpose, PresentedMailToken};
 pub use network::{TrustedProxies, TrustedProxiesError};
 pub use password::{Password, PasswordError, PasswordPolicy, Weakness};

@@ -74,7 +74,8 @@ pub struct Credentials {
 pub trait Users: Send + Sync + 'static {
     /// Creates an account, and queues the welcome `mail` in the same transaction. Where the canonical address has an account
     /// already, it MUST stay as it is, and its owner is owed an [`MailKind::AlreadyRegistered`] instead, unless there
-    /// were too many of late. There is a row for the mail in each case, so that all cost the same.
+    /// were too many of late, or this is a [repetition](crate::domain::REPETITION). There is a row for the mail in each
+    /// case, so that all cost the same.
     ///
     /// [`MailKind::AlreadyRegistered`]: crate::domain::MailKind::AlreadyRegistered
     async fn register(

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Mode, Person, TestApp, eventually, find_program, free_port};
+use crate::support::{Mode, Person, TestApp, eventually, find_program, free_port, make_certificate};
 
 /// A running nginx with the checked-in configuration. Ended by its own signal when dropped.
 struct Edge {
@@ -89,30 +89,6 @@ impl Drop for Edge {
         let _ = Command::new("kill").arg(self.nginx.id().to_string()).status();
         let _ = self.nginx.wait();
     }
-}
-
-fn make_certificate(openssl: &Path, folder: &Path) {
-    fs::create_dir_all(folder).unwrap();
-    let made = Command::new(openssl)
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .arg("-keyout")
-        .arg(folder.join("privkey.pem"))
-        .arg("-out")
-        .arg(folder.join("fullchain.pem"))
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
 #[tokio::test(flavor = "multi_thread")]

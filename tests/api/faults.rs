@@ -131,6 +131,49 @@ async fn a_refresh_whose_commit_was_not_heard_is_answered_by_its_repetition() {
     successor.refresh(&sister).await;
 }
 
+/// FAULTS.md F8, for a registration: its owner has one account and one mail, and the repetition is answered as the first would
+/// have been.
+#[tokio::test]
+async fn a_registration_whose_commit_was_not_heard_is_answered_by_its_repetition() {
+    let Some((app, sister, line)) = instance_on_a_line().await else { return };
+    // The commit waits for a lock of ours until the line is frozen; then it happens unheard.
+    let waits_at_commit = "CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_advisory_xact_lock(8); RETURN NULL; END; $$;
+        CREATE CONSTRAINT TRIGGER wait_at_commit AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION wait_at_commit()";
+    let mut holder = app.database().await;
+    sqlx::raw_sql(waits_at_commit).execute(&mut holder).await.unwrap();
+    sqlx::raw_sql("SELECT pg_advisory_lock(8)").execute(&mut holder).await.unwrap();
+    let ada = crate::support::Person::new("Ada");
+    let input = serde_json::json!({"email": ada.email, "password": ada.password});
+    let freeze = async {
+        let mut observer = app.database().await;
+        let waits =
+            "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND objid = 8 AND NOT granted";
+        eventually("the commit waits for the lock", async || {
+            let is_waiting: bool = sqlx::query_scalar(waits).fetch_one(&mut observer).await.unwrap();
+            is_waiting.then_some(())
+        })
+        .await;
+        line.set(Line::Frozen);
+        sqlx::raw_sql("SELECT pg_advisory_unlock(8)").execute(&mut holder).await.unwrap();
+        eventually("it is committed", async || {
+            let accounts: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(&mut observer).await.unwrap();
+            (accounts == 1).then_some(())
+        })
+        .await;
+        line.set(Line::Cut);
+    };
+    let (unheard, ()) = tokio::join!(sister.try_mutate("register", input.clone(), None), freeze);
+    assert_eq!(unheard["errors"][0]["extensions"]["code"], "SERVICE_UNAVAILABLE", "{unheard}");
+    let repeated = app.mutate("register", input, None).await;
+    assert_eq!(repeated, serde_json::json!({"__typename": "RegisterSuccess", "email": ada.email}));
+    ada.login(&app).await;
+    assert!(app.letter_about(&ada.email, "Welcome").await.text.contains("/confirm#verifyEmail="));
+    assert_eq!((app.mails("suppressed").await, app.letters().await.len()), (1, 1));
+}
+
 /// FAULTS.md F9: the line to Postgres hangs with a statement on it.
 #[tokio::test]
 async fn a_database_that_hangs_is_not_waited_for_without_end() {

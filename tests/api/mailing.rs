@@ -1,13 +1,16 @@
 //! The way of a mail (SECURITY.md MAI, FAULTS.md F13 to F16, F20). On a real SMTP conversation.
 
 use std::collections::HashMap;
+use std::process::{Command, Stdio};
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use sqlx::Row;
 
-use crate::support::{Mode, Mood, Person, TestApp, eventually};
+use crate::support::{
+    Leash, Mode, Mood, Person, TestApp, eventually, find_program, free_port, make_certificate,
+};
 
 /// The state of the only mail, how often it was tried, and what was said at the last failure.
 async fn only_mail(app: &TestApp) -> (String, i32, Option<String>) {
@@ -257,6 +260,44 @@ async fn without_starttls_no_mail_is_sent_in_clear() {
     app.letters_to(&ada.email, 1).await;
 }
 
+/// MAI-7: nor does a certificate that nobody vouches for get one.
+#[tokio::test]
+async fn a_server_with_a_wrong_certificate_gets_no_mail() {
+    let Some(openssl) = find_program("openssl") else { return };
+    let Some(mut app) = TestApp::on_servers().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    make_certificate(&openssl, folder.path());
+    let port = free_port();
+    let mut server = Command::new(openssl)
+        .args([
+            "s_server",
+            "-quiet",
+            "-accept",
+            &format!("127.0.0.1:{port}"),
+            "-cert",
+            "fullchain.pem",
+            "-key",
+            "privkey.pem",
+        ])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let leash = Leash::on(server.id(), "TERM", folder.path()).unwrap();
+    app.set("SMTP_URL", &format!("smtps://localhost:{port}"));
+    app.restart().await;
+    app.registered("Ada").await;
+    eventually("it has been tried", async || {
+        only_mail(&app).await.2.filter(|reply| reply.to_lowercase().contains("certificate"))
+    })
+    .await;
+    assert_eq!(only_mail(&app).await.0, "pending");
+    drop(leash);
+    server.wait().unwrap();
+}
+
 #[tokio::test]
 async fn mails_keep_to_their_pace() {
     let settings = &[("AUTHQL_MAIL_RATE", "2/1h"), ("AUTHQL_MAIL_CONCURRENCY", "4")];
@@ -339,6 +380,16 @@ async fn a_thousand_mails_arrive_through_a_storm() {
         }
     };
     tokio::join!(everybody, weather);
+    for left in (0..50).rev() {
+        eventually("twenty more have come to their end", async || {
+            (app.mails("pending").await <= 3 + 20 * left).then_some(())
+        })
+        .await;
+    }
+    // Some may still hang, for the minute that a mail may take, or until the peer dies.
+    sink.set_mood(Mood::Friendly);
+    sink.stop().await;
+    sink.restart().await;
     eventually("each mail has come to its end", async || (app.mails("pending").await == 0).then_some(()))
         .await;
 

@@ -11,6 +11,7 @@ use crate::ports::{TokenMail, Unexpected};
 /// Why mails are not sent on purpose, for the operator.
 pub(super) const NO_ACCOUNT: &str = "no account has this address";
 pub(super) const ALREADY_VERIFIED: &str = "the address has been confirmed already";
+pub(super) const REPEATED: &str = "the account was made a moment ago, and its owner has the welcome";
 const TOO_MANY: &str = "the address has had too many mails of late";
 
 /// A mail that is to be queued.

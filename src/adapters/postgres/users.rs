@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::mailing::{NewMail, lock_mailbox};
+use super::mailing::{NewMail, REPEATED, lock_mailbox};
 use super::{corrupt, unexpected};
-use crate::domain::{EmailAddress, Locale, MailKind, PasswordVersion, PersonName, User, UserId};
+use crate::domain::{EmailAddress, Locale, MailKind, PasswordVersion, PersonName, REPETITION, User, UserId};
 use crate::ports::{Credentials, NewUser, Registered, TokenMail, Unexpected, Users};
 
 /// [`Users`] in the table `users`.
@@ -45,10 +45,11 @@ impl Users for PgUsers {
         } else {
             // Its owner is addressed as they wrote it themselves.
             let owner = sqlx::query!(
-                "SELECT id, email
+                r#"SELECT id, email, created_at > $2 AS "is_fresh!"
                  FROM users
-                 WHERE email_canonical = $1",
+                 WHERE email_canonical = $1"#,
                 new.email.canonical(),
+                now - REPETITION,
             )
             .fetch_optional(&mut *transaction)
             .await
@@ -56,7 +57,11 @@ impl Users for PgUsers {
             // The same request will find the address free.
             .ok_or_else(|| Unexpected::unavailable("the address", "it was given up at this moment"))?;
             let told = NewMail::notice(MailKind::AlreadyRegistered, mail.id);
-            told.queue_sparingly(&mut transaction, owner.id, &address(&owner.email)?, now).await?;
+            if owner.is_fresh {
+                told.suppress(&mut transaction, REPEATED, now).await?;
+            } else {
+                told.queue_sparingly(&mut transaction, owner.id, &address(&owner.email)?, now).await?;
+            }
             Registered::Taken
         };
         transaction.commit().await.map_err(unexpected)?;

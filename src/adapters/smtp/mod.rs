@@ -14,9 +14,10 @@ use super::templates::Templates;
 use crate::domain::Mail;
 use crate::ports::{Mailer, SendError};
 
-/// How long each step of the conversation with the server may take.
-const STEP_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a whole mail may take.
+/// How long a connection may take to come about. lettre limits no later step of a conversation: [`MAIL_TIMEOUT`] is for all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a whole mail may take, the server's thinking after `DATA` included, for which RFC 5321 4.5.3.2.6 asks patience: who
+/// gives up too early sends a duplicate.
 const MAIL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// [`Mailer`] over SMTP.
@@ -55,7 +56,7 @@ impl SmtpMailer {
         let from = sender(from)?;
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&with_tls(url)?)
             .map_err(|error| SmtpSettingsError::Url(error.to_string()))?
-            .timeout(Some(STEP_TIMEOUT))
+            .timeout(Some(CONNECT_TIMEOUT))
             .hello_name(ClientId::Domain(from.email.domain().to_owned()))
             .pool_config(PoolConfig::new().max_size(u32::try_from(concurrency).unwrap_or(u32::MAX)))
             .build();

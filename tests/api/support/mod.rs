@@ -1,6 +1,7 @@
 //! Everything that tests start: a private PostgreSQL, Redis, an SMTP peer, and authql itself.
 
 mod app;
+mod certificate;
 mod clock;
 mod leash;
 mod load;
@@ -13,7 +14,9 @@ mod redis;
 mod smtp;
 
 pub use app::{Mode, TestApp};
+pub use certificate::make_certificate;
 pub use clock::TestClock;
+pub use leash::Leash;
 pub use load::quiet_and_under_load;
 pub use mail::eventually;
 pub use person::{LOGIN, Person, REFRESH, Tokens};

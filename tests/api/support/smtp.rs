@@ -125,12 +125,14 @@ impl SmtpSink {
         self.shared.unanswered.lock().unwrap().clone()
     }
 
-    /// Waits until it has taken that many mails.
+    /// Waits until it has taken that many mails, each within twenty seconds of the one before.
     pub async fn wait_for(&self, count: usize) -> Vec<Letter> {
         let mut letters = self.shared.letters.subscribe();
-        let waiting = letters.wait_for(|letters| letters.len() >= count);
-        let seconds = std::time::Duration::from_secs(20);
-        tokio::time::timeout(seconds, waiting).await.expect("the mail did not arrive").unwrap().clone()
+        while letters.borrow_and_update().len() < count {
+            let seconds = std::time::Duration::from_secs(20);
+            tokio::time::timeout(seconds, letters.changed()).await.expect("the mail did not arrive").unwrap();
+        }
+        self.letters()
     }
 
     /// Waits until it has been offered that many mails.
