@@ -1,5 +1,6 @@
 //! HTTP: `/graphql`, the public keys, health, and the pages for people. What a request means, the [schema](crate::graphql) decides.
 
+mod cors;
 mod error;
 mod graphql;
 mod health;
@@ -11,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use axum::Router;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -24,12 +25,23 @@ use tracing::info_span;
 
 use self::error::HttpError;
 use self::request::NewRequestId;
-use crate::domain::TrustedProxies;
+use crate::domain::{Origins, TrustedProxies};
 use crate::graphql::AuthSchema;
 use crate::services::Services;
 
 /// The largest body that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
+
+/// What the operator has decided about HTTP.
+#[derive(Debug)]
+pub struct HttpRules {
+    /// Whose word counts about where a request comes from.
+    pub trusted_proxies: TrustedProxies,
+    /// Whose pages may use the API.
+    pub origins: Origins,
+    /// Whether browsers find GraphiQL at `/graphql`.
+    pub has_graphiql: bool,
+}
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -40,17 +52,16 @@ struct Server {
     has_graphiql: bool,
 }
 
-/// All routes. The word of `trusted_proxies` counts about where a request comes from; `has_graphiql` serves GraphiQL to
-/// browsers at `/graphql`.
-pub fn router(
-    schema: AuthSchema,
-    services: Arc<Services>,
-    trusted_proxies: TrustedProxies,
-    has_graphiql: bool,
-) -> Router {
-    let trusted_proxies = Arc::new(trusted_proxies);
+/// All routes.
+pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> Router {
+    let HttpRules { trusted_proxies, origins, has_graphiql } = rules;
+    let (trusted_proxies, origins) = (Arc::new(trusted_proxies), Arc::new(origins));
+    let graphql = get(graphql::get)
+        .post(graphql::post)
+        .fallback(method_not_allowed)
+        .layer(cors::layer(&origins, [Method::GET, Method::POST]));
     let mut router = Router::new()
-        .route("/graphql", get(graphql::get).post(graphql::post).fallback(method_not_allowed))
+        .route("/graphql", graphql)
         .route("/.well-known/jwks.json", get(keys::jwks))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));

@@ -15,6 +15,7 @@ mod faults;
 mod keys;
 mod mailing;
 mod model;
+mod origins;
 mod program;
 mod recovery;
 mod registration;
