@@ -3,6 +3,7 @@
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use secrecy::ExposeSecret;
 
+use super::context::RequestContext;
 use super::error::sentence;
 use super::global_id::GlobalId;
 use super::scalar::DateTime;
@@ -90,13 +91,22 @@ pub(super) struct AuthTokens {
     refresh_token_expires_at: DateTime,
 }
 
-impl From<domain::TokenPair> for AuthTokens {
-    fn from(pair: domain::TokenPair) -> Self {
+impl AuthTokens {
+    /// Hands a pair to the client, its refresh token in the way that the request asks for.
+    pub(super) fn hand_over(pair: domain::TokenPair, request: &RequestContext) -> Self {
+        let refresh_token_expires_at = DateTime(pair.refresh.expires_at);
+        let refresh_token = match &request.refresh_cookie {
+            None => Some(pair.refresh.text.expose_secret().to_owned()),
+            Some(cookie) => {
+                cookie.keep(pair.refresh);
+                None
+            }
+        };
         Self {
             access_token: pair.access.text.expose_secret().to_owned(),
             access_token_expires_at: DateTime(pair.access.expires_at),
-            refresh_token: Some(pair.refresh.text.expose_secret().to_owned()),
-            refresh_token_expires_at: DateTime(pair.refresh.expires_at),
+            refresh_token,
+            refresh_token_expires_at,
         }
     }
 }

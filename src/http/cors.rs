@@ -10,12 +10,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 
+use super::cookies::TOKEN_DELIVERY;
 use crate::domain::Origins;
 
-/// What clients send that a browser would not let them send unasked, those of Apollo's clients among it.
-const REQUEST_HEADERS: [HeaderName; 9] = [
+/// What clients send that a browser would not let them send unasked: ours, and those of Apollo's clients.
+const REQUEST_HEADERS: [HeaderName; 10] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
+    TOKEN_DELIVERY,
     HeaderName::from_static("apollo-require-preflight"),
     HeaderName::from_static("apollographql-client-name"),
     HeaderName::from_static("apollographql-client-version"),

@@ -3,6 +3,7 @@
 //! The library's own extractor takes any content type and any size, and its responder is always 200 with one media type;
 //! so the extractor gets what has been checked here, and answers are written here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{ErrorExtensionValues, ParseRequestError, ServerError};
@@ -16,8 +17,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::error::HttpError;
-use super::{MAX_BODY, Server, pages, request};
-use crate::graphql::{self, DocumentError};
+use super::{MAX_BODY, Server, cookies, pages, request};
+use crate::graphql::{self, DocumentError, RefreshCookie};
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,11 +44,17 @@ pub(super) async fn post(State(server): State<Server>, request: Request) -> Resu
     if !is_json(request.headers()) {
         return Err(HttpError::UnsupportedMediaType);
     }
+    let cookie = cookies::open(request.headers(), &server.origins)?;
     let (parts, body) = request.into_parts();
     let body = timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await.map_err(|_| HttpError::TooSlow)?;
     let body = body.map_err(|_| HttpError::TooLarge)?;
     let request = Request::from_parts(parts, body.into());
-    execute(&server, request, accepted).await
+    let mut response = execute(&server, request, accepted, cookie.clone()).await?;
+    let change = cookie.and_then(|cookie| cookie.take_change());
+    if let Some(value) = change.and_then(|change| cookies::set_cookie(&change, &server.origins)) {
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    Ok(response)
 }
 
 pub(super) async fn get(State(server): State<Server>, request: Request) -> Result<Response, HttpError> {
@@ -55,12 +62,19 @@ pub(super) async fn get(State(server): State<Server>, request: Request) -> Resul
         return Ok(pages::graphiql());
     }
     let accepted = MediaType::negotiate(request.headers())?;
-    execute(&server, request, accepted).await
+    execute(&server, request, accepted, None).await
 }
 
-async fn execute(server: &Server, request: Request, accepted: MediaType) -> Result<Response, HttpError> {
+/// Runs what was asked for. In cookie mode `cookie` has, or is told, the refresh token.
+async fn execute(
+    server: &Server,
+    request: Request,
+    accepted: MediaType,
+    cookie: Option<Arc<RefreshCookie>>,
+) -> Result<Response, HttpError> {
     let method = request.method().clone();
-    let context = request::context(request.headers(), request.extensions(), &server.trusted_proxies);
+    let mut context = request::context(request.headers(), request.extensions(), &server.trusted_proxies);
+    context.refresh_cookie = cookie;
     let named = operation_name(request.uri());
     let extracted: Result<GraphQLRequest, GraphQLRejection> =
         GraphQLRequest::from_request(request, &()).await;

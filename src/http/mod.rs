@@ -1,5 +1,6 @@
 //! HTTP: `/graphql`, the public keys, health, and the pages for people. What a request means, the [schema](crate::graphql) decides.
 
+mod cookies;
 mod cors;
 mod error;
 mod graphql;
@@ -49,6 +50,7 @@ struct Server {
     schema: AuthSchema,
     services: Arc<Services>,
     trusted_proxies: Arc<TrustedProxies>,
+    origins: Arc<Origins>,
     has_graphiql: bool,
 }
 
@@ -77,7 +79,7 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> 
     let request_id = HeaderName::from_static("x-request-id");
     router
         .fallback(not_found)
-        .with_state(Server { schema, services, trusted_proxies, has_graphiql })
+        .with_state(Server { schema, services, trusted_proxies, origins, has_graphiql })
         .layer(CatchPanicLayer::custom(|_| HttpError::Failed.into_response()))
         .layer(default_header(header::CACHE_CONTROL, "no-store"))
         .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

@@ -19,7 +19,7 @@ pub use clock::TestClock;
 pub use leash::Leash;
 pub use load::quiet_and_under_load;
 pub use mail::eventually;
-pub use person::{LOGIN, Person, REFRESH, Tokens};
+pub use person::{LOGIN, LOGOUT, Person, REFRESH, Tokens};
 pub use program::Program;
 pub use proxy::{Line, Proxy, Target};
 pub use redis::free_port;
