@@ -93,6 +93,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         trusted_proxies: config.http.trusted_proxies,
         origins: config.http.origins,
         has_graphiql: config.explore.graphiql,
+        has_schema: config.explore.introspection,
     };
     let router = http::router(schema, services, http_rules);
     Ok(Composition {

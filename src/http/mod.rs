@@ -8,6 +8,7 @@ mod health;
 mod keys;
 mod pages;
 mod request;
+mod schema;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub struct HttpRules {
     pub origins: Origins,
     /// Whether browsers find GraphiQL at `/graphql`.
     pub has_graphiql: bool,
+    /// Whether the schema can be asked for, and is at `/schema.graphql`.
+    pub has_schema: bool,
 }
 
 /// What the handlers need.
@@ -52,11 +55,12 @@ struct Server {
     trusted_proxies: Arc<TrustedProxies>,
     origins: Arc<Origins>,
     has_graphiql: bool,
+    has_schema: bool,
 }
 
 /// All routes.
 pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> Router {
-    let HttpRules { trusted_proxies, origins, has_graphiql } = rules;
+    let HttpRules { trusted_proxies, origins, has_graphiql, has_schema } = rules;
     let (trusted_proxies, origins) = (Arc::new(trusted_proxies), Arc::new(origins));
     let graphql = get(graphql::get)
         .post(graphql::post)
@@ -70,6 +74,9 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> 
     if has_graphiql {
         router = router.route("/graphql/assets/{name}", get(pages::graphiql_asset));
     }
+    if has_schema {
+        router = router.route("/schema.graphql", schema::sdl());
+    }
     if services.mailbox.is_some() {
         router = router
             .route("/mailbox", get(pages::mailbox).layer(from_fn(pages::for_this_machine)))
@@ -79,7 +86,7 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> 
     let request_id = HeaderName::from_static("x-request-id");
     router
         .fallback(not_found)
-        .with_state(Server { schema, services, trusted_proxies, origins, has_graphiql })
+        .with_state(Server { schema, services, trusted_proxies, origins, has_graphiql, has_schema })
         .layer(CatchPanicLayer::custom(|_| HttpError::Failed.into_response()))
         .layer(default_header(header::CACHE_CONTROL, "no-store"))
         .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
