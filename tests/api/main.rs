@@ -9,6 +9,7 @@ mod abuse;
 mod access;
 mod account;
 mod authentication;
+mod browser;
 mod cookie_mode;
 mod edge;
 
