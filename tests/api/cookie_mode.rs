@@ -8,13 +8,15 @@ use crate::support::{LOGIN, LOGOUT, Mode, Person, REFRESH, TestApp, Tokens, in_b
 
 const OWN: &str = "https://localhost";
 const FRONT_END: &str = "https://app.localhost";
+/// What asks for cookie mode.
+const MODE: (&str, &str) = ("x-token-delivery", "cookie");
 const SETTINGS: &[(&str, &str)] = &[("AUTHQL_PUBLIC_URL", OWN), ("AUTHQL_ALLOWED_ORIGINS", FRONT_END)];
 
 /// A browser that shows a page of some origin.
 struct Browser<'a> {
     app: &'a TestApp,
     /// What the page sends besides its request.
-    headers: Vec<(&'static str, &'static str)>,
+    headers: Vec<(&'static str, String)>,
     /// The cookie that it keeps, with its name.
     cookie: Option<String>,
 }
@@ -27,18 +29,24 @@ struct Answer {
 
 impl<'a> Browser<'a> {
     fn new(app: &'a TestApp) -> Self {
-        Self { app, headers: vec![("x-token-delivery", "cookie"), ("origin", FRONT_END)], cookie: None }
+        Self { app, headers: Vec::new(), cookie: None }.with(&[MODE, ("origin", FRONT_END)])
     }
 
     /// One that shows another page, and has the cookie as well.
-    fn with(&self, headers: &[(&'static str, &'static str)]) -> Self {
-        Self { app: self.app, headers: headers.to_vec(), cookie: self.cookie.clone() }
+    fn with(&self, headers: &[(&'static str, &str)]) -> Self {
+        let headers = headers.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
+        Self { app: self.app, headers, cookie: self.cookie.clone() }
+    }
+
+    /// Another tab of it, on the same page.
+    fn tab(&self) -> Self {
+        Self { app: self.app, headers: self.headers.clone(), cookie: self.cookie.clone() }
     }
 
     async fn send(&mut self, query: &str, input: Value) -> Answer {
         let mut request = self.app.client.post(format!("{}/graphql", self.app.url));
         for (name, text) in &self.headers {
-            request = request.header(*name, *text);
+            request = request.header(*name, text);
         }
         if let Some(cookie) = &self.cookie {
             request = request.header("cookie", format!("theme=dark; {cookie}"));
@@ -122,7 +130,7 @@ in_both_modes! {
         let ada = app.registered("Ada").await;
         let mut one = Browser::new(&app);
         one.login(&ada).await;
-        let mut other = one.with(&one.headers);
+        let mut other = one.tab();
         let won = one.refresh().await;
         app.advance(TimeDelta::seconds(20)).await;
         let lost = other.refresh().await;
@@ -134,7 +142,7 @@ in_both_modes! {
         let ada = app.registered("Ada").await;
         let mut browser = Browser::new(&app);
         browser.login(&ada).await;
-        let mut thief = browser.with(&browser.headers);
+        let mut thief = browser.tab();
         browser.refresh().await;
         browser.refresh().await;
         let reused = thief.refresh().await;
@@ -158,14 +166,13 @@ in_both_modes! {
         let ada = app.registered("Ada").await;
         let mut browser = Browser::new(&app);
         browser.login(&ada).await;
-        let mode = ("x-token-delivery", "cookie");
         for headers in [
-            &[mode][..],
-            &[mode, ("origin", "null")],
-            &[mode, ("origin", "https://evil.example")],
-            &[mode, ("origin", "http://app.localhost")],
-            &[mode, ("origin", "https://app.localhost:8443")],
-            &[mode, ("origin", FRONT_END), ("sec-fetch-site", "cross-site")],
+            &[MODE][..],
+            &[MODE, ("origin", "null")],
+            &[MODE, ("origin", "https://evil.example")],
+            &[MODE, ("origin", "http://app.localhost")],
+            &[MODE, ("origin", "https://app.localhost:8443")],
+            &[MODE, ("origin", FRONT_END), ("sec-fetch-site", "cross-site")],
         ] {
             let mut page = browser.with(headers);
             let credentials = json!({"email": ada.email, "password": ada.password});
@@ -180,7 +187,7 @@ in_both_modes! {
             .await
             .unwrap();
         assert_eq!(sessions, [1], "the one session has not moved");
-        let mut own_page = browser.with(&[mode, ("origin", OWN), ("sec-fetch-site", "same-origin")]);
+        let mut own_page = browser.with(&[MODE, ("origin", OWN), ("sec-fetch-site", "same-origin")]);
         assert_eq!(own_page.refresh().await.body["data"]["refresh"]["__typename"], "RefreshSuccess");
     }
 
@@ -208,10 +215,26 @@ in_both_modes! {
         let ada = app.registered("Ada").await;
         let mut browser = Browser::new(&app);
         browser.login(&ada).await;
-        browser.headers.push(("authorization", "Bearer stale"));
+        browser.headers.push(("authorization", "Bearer stale".to_owned()));
         assert_eq!(browser.refresh().await.body["data"]["refresh"]["__typename"], "RefreshSuccess");
         let logout = browser.send(LOGOUT, json!({})).await;
         assert_eq!(logout.body["data"]["logout"]["endedSessions"], 1, "{}", logout.body);
+        assert!(browser.cookie.is_none());
+    }
+
+    async fn a_deleted_account_leaves_no_cookie(app: TestApp) {
+        const DELETE: &str = "mutation ($input: DeleteAccountInput!) { deleteAccount(input: $input) { __typename \
+            ... on AuthFailure { code } } }";
+        let ada = app.registered("Ada").await;
+        let mut browser = Browser::new(&app);
+        let login = browser.login(&ada).await;
+        let access = login.body["data"]["login"]["tokens"]["accessToken"].as_str().unwrap();
+        browser.headers.push(("authorization", format!("Bearer {access}")));
+        let refused = browser.send(DELETE, json!({"currentPassword": "not the one"})).await;
+        assert_eq!((refused.code(), &refused.set_cookie), ("INVALID_CREDENTIALS", &None));
+        let deleted = browser.send(DELETE, json!({"currentPassword": ada.password})).await;
+        assert_eq!(deleted.body["data"]["deleteAccount"]["__typename"], "DeleteAccountSuccess");
+        assert_eq!(deleted.max_age(), 0);
         assert!(browser.cookie.is_none());
     }
 
