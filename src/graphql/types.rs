@@ -85,7 +85,8 @@ pub(super) struct AuthTokens {
     access_token: String,
     /// When the access token stops working. Refresh a little before.
     access_token_expires_at: DateTime,
-    /// Give it to `refresh`, once. `null` in cookie mode, where the server keeps it in an HttpOnly cookie.
+    /// Give it to `refresh`, once. `null` in cookie mode (the request header `X-Token-Delivery: cookie`), where the browser
+    /// keeps it in an HttpOnly cookie.
     refresh_token: Option<String>,
     /// When the refresh token stops working.
     refresh_token_expires_at: DateTime,

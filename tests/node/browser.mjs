@@ -29,7 +29,7 @@ export async function tell(executablePath, hosts, story) {
     const complaints = [];
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+      if (message.type() === "error") complaints.push(message.text());
     });
     page.on("requestfailed", (request) => complaints.push(`${request.url()}: ${request.failure().errorText}`));
     await story(page, complaints);

@@ -21,4 +21,10 @@ await tell(chromium, { [new URL(url).hostname]: listener }, async (page) => {
     console.log(`${title}: ${outcome.__typename ?? outcome.email} | ${session}`);
     if (folder) await page.screenshot({ path: `${folder}/${title}.png` });
   }
+  // What is behind the buttons at the side works under the page's policy as well, or its console would say so.
+  for (const button of ["Show Documentation Explorer", "Show History", "Open short keys dialog", "Open settings dialog"]) {
+    await page.getByRole("button", { name: button }).click();
+    if (folder) await page.screenshot({ path: `${folder}/${button}.png` });
+    if (button.endsWith("dialog")) await page.keyboard.press("Escape");
+  }
 });
