@@ -173,7 +173,7 @@ impl Tokens for JwtTokens {
         access.jti = Uuid::new_v4().to_string();
         let (refresh_kind, _) = &self.refresh;
         let refresh = self.claims(session, refresh_kind, session.rotated_at, session.expires_at);
-        Ok(TokenPair { access: kind.write(&access)?, refresh: refresh_kind.write(&refresh)? })
+        Ok(TokenPair { access: kind.write(&access, now)?, refresh: refresh_kind.write(&refresh, now)? })
     }
 
     fn read_access(&self, text: &str, now: DateTime<Utc>) -> Result<AccessToken, TokenError> {
@@ -274,12 +274,12 @@ impl Kind {
         Self { header, audience, signing, verifying, validation }
     }
 
-    fn write(&self, claims: &Claims) -> Result<IssuedToken, Unexpected> {
+    fn write(&self, claims: &Claims, now: DateTime<Utc>) -> Result<IssuedToken, Unexpected> {
         let text = encode(&self.header, claims, &self.signing)
             .map_err(|error| Unexpected::fault("a token was not signed", error))?;
         let expires_at = DateTime::from_timestamp(claims.exp, 0)
             .ok_or_else(|| Unexpected::fault("a token was not signed", "its expiry is out of range"))?;
-        Ok(IssuedToken { text: SecretString::from(text), expires_at })
+        Ok(IssuedToken { text: SecretString::from(text), expires_at, lifetime: expires_at - now })
     }
 
     /// The claims of a token whose header, signature, issuer and audience are right.

@@ -20,7 +20,7 @@ use crate::adapters::smtp::{self, SmtpMailer};
 use crate::adapters::templates::Templates;
 use crate::config::{Config, MailConfig, PasswordsConfig, StoresConfig};
 use crate::graphql::{self, InputRules};
-use crate::http;
+use crate::http::{self, HttpRules};
 use crate::ports::{Clock, MailQueue, Mailbox, Mailer, PasswordHasher, Revocations, Sessions, Tokens, Users};
 use crate::services::{
     Access, Accounts, Authentication, Health, Housekeeping, MailboxPage, Mailing, Mirror, OwnSessions,
@@ -89,7 +89,13 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     });
     let rules = InputRules { passwords: config.passwords.policy };
     let schema = graphql::schema(services.clone(), rules, config.explore.introspection);
-    let router = http::router(schema, services, config.http.trusted_proxies, config.explore.graphiql);
+    let http_rules = HttpRules {
+        trusted_proxies: config.http.trusted_proxies,
+        origins: config.http.origins,
+        has_graphiql: config.explore.graphiql,
+        has_schema: config.explore.introspection,
+    };
+    let router = http::router(schema, services, http_rules);
     Ok(Composition {
         router,
         mailing,

@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use crate::domain::{
-    CLOCK_SKEW, Lifetimes, LoginRequirement, PasswordPolicy, Rate, RetryPolicy, RotationPolicy,
+    CLOCK_SKEW, Lifetimes, LoginRequirement, Origins, PasswordPolicy, Rate, RetryPolicy, RotationPolicy,
     TrustedProxies,
 };
 
@@ -60,6 +60,8 @@ pub struct HttpConfig {
     /// The address that links in mails begin with, without a slash at its end; our own `/confirm` when `None`. Read from
     /// `AUTHQL_FRONTEND_URL`.
     pub frontend_url: Option<String>,
+    /// Whose pages may use the API: the server's own, and those that are named. Read from `AUTHQL_ALLOWED_ORIGINS`.
+    pub origins: Origins,
     /// Whose `X-Forwarded-For` counts. Read from `AUTHQL_TRUSTED_PROXIES`.
     pub trusted_proxies: TrustedProxies,
 }

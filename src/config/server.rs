@@ -7,7 +7,7 @@ use url::Url;
 
 use super::parse;
 use super::{ConfigError, Environment, HttpConfig, StoresConfig};
-use crate::domain::{TrustedProxies, TrustedProxiesError};
+use crate::domain::{Origins, OriginsError, TrustedProxies, TrustedProxiesError, is_loopback};
 
 pub(super) fn previous_secret(
     environment: &Environment,
@@ -39,8 +39,39 @@ pub(super) fn http(environment: &Environment) -> Result<HttpConfig, ConfigError>
     let web_address = |name| environment.get(name)?.map(|text| web_address(name, text)).transpose();
     let public_url = web_address("AUTHQL_PUBLIC_URL")?.unwrap_or_else(|| format!("http://{listen}"));
     let frontend_url = web_address("AUTHQL_FRONTEND_URL")?;
+    let origins = origins(environment.get("AUTHQL_ALLOWED_ORIGINS")?.unwrap_or_default(), &public_url)?;
     let trusted_proxies = trusted_proxies(environment.get("AUTHQL_TRUSTED_PROXIES")?.unwrap_or_default())?;
-    Ok(HttpConfig { listen, is_port_fixed: given.is_some(), public_url, frontend_url, trusted_proxies })
+    Ok(HttpConfig {
+        listen,
+        is_port_fixed: given.is_some(),
+        public_url,
+        frontend_url,
+        origins,
+        trusted_proxies,
+    })
+}
+
+fn origins(text: &str, public_url: &str) -> Result<Origins, ConfigError> {
+    Origins::parse(text, public_url).map_err(|error| {
+        let advice = match &error {
+            OriginsError::Wildcard(part) => {
+                format!("has `{part}`, and pages of strangers could act for their visitors: name each origin, such as https://app.example.com")
+            }
+            OriginsError::NoScheme(part) => {
+                format!("has `{part}` without its scheme: write it as https://app.example.com, or http://localhost:5173")
+            }
+            OriginsError::TooMuch(part) => {
+                format!("has `{part}`, which is more than an origin: leave out what follows the host and the port, the last slash too")
+            }
+            OriginsError::Insecure(part) => {
+                format!("has `{part}`, a page that could be changed on its way: make it https://")
+            }
+            OriginsError::Malformed(part) => {
+                format!("has `{part}`, which is no origin: write it as https://app.example.com, or http://localhost:5173")
+            }
+        };
+        ConfigError::new("AUTHQL_ALLOWED_ORIGINS", advice)
+    })
 }
 
 fn trusted_proxies(text: &str) -> Result<TrustedProxies, ConfigError> {
@@ -71,15 +102,6 @@ fn web_address(name: &str, text: &str) -> Result<String, ConfigError> {
         }
         Ok(_) => Ok(text.trim_end_matches('/').to_owned()),
         Err(_) => refused("is not a web address: write it as https://auth.example.com"),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What tokens say. How they are written and checked is an adapter's concern.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 
 use super::{Generation, SessionId, UserId};
@@ -34,6 +34,8 @@ pub struct IssuedToken {
     pub text: SecretString,
     /// When it stops working, in whole seconds.
     pub expires_at: DateTime<Utc>,
+    /// How long that is from when it is handed over.
+    pub lifetime: TimeDelta,
 }
 
 /// The tokens of one session at one generation.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::Context;
 
+use super::cookie::RefreshCookie;
 use crate::domain::DeviceInfo;
 use crate::services::Services;
 
@@ -12,6 +13,8 @@ use crate::services::Services;
 pub struct RequestContext {
     /// The bearer access token, unchecked. Not for logs.
     pub access_token: Option<String>,
+    /// Where the client keeps its refresh token in cookie mode; otherwise it travels in inputs and answers.
+    pub refresh_cookie: Option<Arc<RefreshCookie>>,
     /// What the client's owner recognises it by.
     pub device: DeviceInfo,
     /// Names the request in the log and in answers about faults.

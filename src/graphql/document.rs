@@ -6,7 +6,7 @@
 use async_graphql::parser::types::{
     Directive, ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
 };
-use async_graphql::{Name, Positioned, Request, ServerError};
+use async_graphql::{Name, Positioned, Request, ServerError, Value};
 
 /// The most characters of a document.
 const MAX_CHARACTERS: usize = 15_000;
@@ -52,6 +52,14 @@ pub enum DocumentError {
     /// It asks for too much.
     #[error("the document {0}")]
     TooMuch(String),
+    /// It asks for the schema, which is not to be had.
+    #[error(
+        "introspection is off here: set AUTHQL_INTROSPECTION=on, or take the schema from `authql schema`"
+    )]
+    Introspection,
+    /// A variable that must have a value has none.
+    #[error("the variable ${0} needs a value")]
+    NoValue(String),
 }
 
 impl DocumentError {
@@ -61,31 +69,48 @@ impl DocumentError {
         match self {
             Self::Syntax(_) => "GRAPHQL_PARSE_FAILED",
             Self::TooMuch(_) => "GRAPHQL_VALIDATION_FAILED",
+            Self::Introspection => "INTROSPECTION_DISABLED",
+            Self::NoValue(_) => "BAD_USER_INPUT",
         }
     }
 }
 
-/// Parses the document of a request and checks that it asks for no more than it may. Answers whether the operation that
-/// would run is a mutation.
+/// Parses the document of a request and checks that it asks for no more than it may, and for the schema only with
+/// `introspection`. Answers whether the operation that would run is a mutation.
 ///
 /// # Errors
 /// See [`DocumentError`].
-pub fn admit(request: &mut Request) -> Result<bool, DocumentError> {
+pub fn admit(request: &mut Request, introspection: bool) -> Result<bool, DocumentError> {
     check_text(&request.query)?;
     let chosen = request.operation_name.clone();
     let document = request.parsed_query().map_err(|error| DocumentError::Syntax(without_source(&error)))?;
     if document.operations.iter().count() > MAX_OPERATIONS {
         return Err(too_much(format!("has more than {MAX_OPERATIONS} operations")));
     }
-    let mut is_mutation = false;
+    let (mut is_mutation, mut required) = (false, Vec::new());
     for (name, operation) in document.operations.iter() {
-        let mut count = Count { document, selections: 0, aliases: 0, directives: 0, credentials: 0 };
+        let mut count =
+            Count { document, introspection, selections: 0, aliases: 0, directives: 0, credentials: 0 };
         count.operation(&operation.node)?;
         if chosen.is_none() || name.map(Name::as_str) == chosen.as_deref() {
             is_mutation |= operation.node.ty == OperationType::Mutation;
+            required.extend(required_variables(&operation.node));
         }
     }
-    Ok(is_mutation)
+    // The library would find out while it runs, and answer as if something had been.
+    let has_none = |name: &Name| matches!(request.variables.get(name), None | Some(Value::Null));
+    match required.into_iter().find(has_none) {
+        Some(name) => Err(DocumentError::NoValue(name.to_string())),
+        None => Ok(is_mutation),
+    }
+}
+
+/// The variables of an operation that have neither a default nor the permission to be `null`.
+fn required_variables(operation: &OperationDefinition) -> impl Iterator<Item = Name> {
+    let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
+    definitions
+        .filter(|definition| !definition.var_type.node.nullable && definition.default_value.is_none())
+        .map(|definition| definition.name.node.clone())
 }
 
 /// What is checked before the parser sees it.
@@ -118,6 +143,7 @@ fn check_text(text: &str) -> Result<(), DocumentError> {
 /// What has been met of one operation.
 struct Count<'a> {
     document: &'a ExecutableDocument,
+    introspection: bool,
     selections: usize,
     aliases: usize,
     directives: usize,
@@ -189,7 +215,11 @@ impl Count<'_> {
                     .to_owned(),
             ));
         }
-        let deepest = if name.starts_with("__") { MAX_INTROSPECTION_DEPTH } else { deepest };
+        let is_introspection = name.starts_with("__") && name != "__typename";
+        if is_introspection && !self.introspection {
+            return Err(DocumentError::Introspection);
+        }
+        let deepest = if is_introspection { MAX_INTROSPECTION_DEPTH } else { deepest };
         self.selection_set(&field.selection_set.node, depth + 1, deepest, false)
     }
 
@@ -220,86 +250,4 @@ fn without_source(error: &ServerError) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn admitted(document: &str) -> Result<bool, String> {
-        admit(&mut Request::new(document)).map_err(|error| error.to_string())
-    }
-
-    fn repeat(times: usize, part: impl Fn(usize) -> String) -> String {
-        (0..times).map(part).collect::<Vec<_>>().concat()
-    }
-
-    fn refusal(document: &str) -> String {
-        admitted(document).expect_err(document)
-    }
-
-    #[test]
-    fn what_clients_send_is_admitted() {
-        assert_eq!(admitted("{ me { sessions { edges { node { id } } } } }"), Ok(false));
-        let login = "mutation { login(input: {}) { ... on LoginSuccess { user { sessions { edges { node { id } } } } } } }";
-        assert_eq!(admitted(login), Ok(true));
-        assert_eq!(
-            admitted("mutation { a: logout(input: {}) { __typename } login(input: {}) { __typename } }"),
-            Ok(true)
-        );
-    }
-
-    #[test]
-    fn one_credential_operation_is_run_in_a_request() {
-        for document in [
-            "mutation { login { a } b: login { a } }",
-            "mutation { login { a } register { a } }",
-            "mutation { login { a } ...F } fragment F on Mutation { refresh { a } }",
-            "mutation { ... { login { a } } ... { b: login { a } } }",
-            "mutation { login { a } b: login @skip(if: true) { a } }",
-        ] {
-            assert!(
-                refusal(document).contains("more than one operation that checks a password"),
-                "{document}"
-            );
-        }
-        // A field of that name elsewhere is none.
-        assert_eq!(admitted("mutation { login { login register } }"), Ok(true));
-    }
-
-    #[test]
-    fn every_size_has_its_limit() {
-        let aliases = repeat(16, |number| format!("a{number}: __typename "));
-        let operations = repeat(11, |number| format!("query q{number} {{ a }} "));
-        for (document, expected) in [
-            (format!("{{ a }} #{}", "x".repeat(15_000)), "more than 15000 characters"),
-            ("{".repeat(14_000), "more than 50 brackets"),
-            (format!("{{ a(b: {}{}) }}", "[".repeat(400), "]".repeat(400)), "more than 50 brackets"),
-            ("x ".repeat(1_001), "more than 1000 tokens"),
-            (operations, "more than 10 operations"),
-            (format!("{{ {aliases} }}"), "more than 15 aliases"),
-            ("{ a { b { c { d { e { f { g } } } } } } }".to_owned(), "deeper than 6 fields"),
-            ("{ a @b @b @b @b }".to_owned(), "more than 3 in one place"),
-            (format!("{{ {} }}", "a ".repeat(501)), "more than 500 fields"),
-        ] {
-            let refusal = refusal(&document);
-            assert!(refusal.contains(expected), "{refusal}");
-        }
-    }
-
-    #[test]
-    fn fragments_count_as_often_as_they_are_spread() {
-        let bomb =
-            repeat(25, |number| format!("fragment f{number} on Query {{ ...f{0} ...f{0} }} ", number + 1));
-        let document = format!("{{ ...f0 }} {bomb} fragment f25 on Query {{ a }}");
-        assert!(refusal(&document).contains("as often as they are spread"));
-        assert!(
-            refusal("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }")
-                .contains("500 fields")
-        );
-    }
-
-    #[test]
-    fn a_syntax_error_names_its_place_and_shows_nothing_of_the_document() {
-        let refusal = refusal("{ me { secret-word");
-        assert!(refusal.starts_with("the document cannot be read: line 1, column 14: expected"), "{refusal}");
-        assert!(!refusal.contains("secret"), "{refusal}");
-    }
-}
+mod tests;

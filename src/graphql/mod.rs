@@ -4,6 +4,7 @@
 //! revoked token is a top-level `UNAUTHENTICATED`; a fault of ours is a top-level error whose cause is only in the log.
 
 mod context;
+mod cookie;
 mod document;
 mod error;
 mod global_id;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use async_graphql::{EmptySubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 pub use context::RequestContext;
+pub use cookie::{CookieChange, RefreshCookie};
 pub use document::{DocumentError, admit};
 pub use error::sentence;
 pub use mutation::Mutation;

@@ -3,6 +3,7 @@
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use secrecy::ExposeSecret;
 
+use super::context::RequestContext;
 use super::error::sentence;
 use super::global_id::GlobalId;
 use super::scalar::DateTime;
@@ -84,19 +85,29 @@ pub(super) struct AuthTokens {
     access_token: String,
     /// When the access token stops working. Refresh a little before.
     access_token_expires_at: DateTime,
-    /// Give it to `refresh`, once. `null` in cookie mode, where the server keeps it in an HttpOnly cookie.
+    /// Give it to `refresh`, once. `null` in cookie mode (the request header `X-Token-Delivery: cookie`), where the browser
+    /// keeps it in an HttpOnly cookie.
     refresh_token: Option<String>,
     /// When the refresh token stops working.
     refresh_token_expires_at: DateTime,
 }
 
-impl From<domain::TokenPair> for AuthTokens {
-    fn from(pair: domain::TokenPair) -> Self {
+impl AuthTokens {
+    /// Hands a pair to the client, its refresh token in the way that the request asks for.
+    pub(super) fn hand_over(pair: domain::TokenPair, request: &RequestContext) -> Self {
+        let refresh_token_expires_at = DateTime(pair.refresh.expires_at);
+        let refresh_token = match &request.refresh_cookie {
+            None => Some(pair.refresh.text.expose_secret().to_owned()),
+            Some(cookie) => {
+                cookie.keep(pair.refresh);
+                None
+            }
+        };
         Self {
             access_token: pair.access.text.expose_secret().to_owned(),
             access_token_expires_at: DateTime(pair.access.expires_at),
-            refresh_token: Some(pair.refresh.text.expose_secret().to_owned()),
-            refresh_token_expires_at: DateTime(pair.refresh.expires_at),
+            refresh_token,
+            refresh_token_expires_at,
         }
     }
 }

@@ -15,6 +15,19 @@ pub(super) enum HttpError {
     MutationByGet,
     #[error("Send the header `Content-Type: application/json`.")]
     UnsupportedMediaType,
+    #[error(
+        "Send the header `X-Token-Delivery: cookie`, or leave it out to have refresh tokens in the body."
+    )]
+    UnknownDelivery,
+    #[error(
+        "In cookie mode the page's origin must be the server's own (AUTHQL_PUBLIC_URL) or one of AUTHQL_ALLOWED_ORIGINS."
+    )]
+    ForeignOrigin,
+    #[error(
+        "In cookie mode the page must be of the server's site, as app.example.com is of auth.example.com's: from others, \
+         browsers keep no cookie."
+    )]
+    CrossSite,
     #[error("Accept `application/graphql-response+json` or `application/json`.")]
     NotAcceptable,
     #[error("The body is larger than 64 kB.")]
@@ -40,7 +53,8 @@ impl HttpError {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Malformed | Self::MalformedQueryString => StatusCode::BAD_REQUEST,
+            Self::Malformed | Self::MalformedQueryString | Self::UnknownDelivery => StatusCode::BAD_REQUEST,
+            Self::ForeignOrigin | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -52,6 +66,7 @@ impl IntoResponse for HttpError {
         let code = match self {
             Self::Failed => "INTERNAL_SERVER_ERROR",
             Self::Unavailable => "SERVICE_UNAVAILABLE",
+            Self::ForeignOrigin | Self::CrossSite => "FORBIDDEN",
             _ => "BAD_REQUEST",
         };
         let body = json!({"errors": [{"message": self.to_string(), "extensions": {"code": code}}]});

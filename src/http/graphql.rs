@@ -3,9 +3,11 @@
 //! The library's own extractor takes any content type and any size, and its responder is always 200 with one media type;
 //! so the extractor gets what has been checked here, and answers are written here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::{ErrorExtensionValues, ParseRequestError, ServerError};
+use async_graphql::indexmap::IndexMap;
+use async_graphql::{ErrorExtensionValues, ParseRequestError, ServerError, Value};
 use async_graphql_axum::GraphQLRequest;
 use async_graphql_axum::rejection::GraphQLRejection;
 use axum::body::to_bytes;
@@ -16,8 +18,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::error::HttpError;
-use super::{MAX_BODY, Server, pages, request};
-use crate::graphql::{self, DocumentError};
+use super::{MAX_BODY, Server, cookies, pages, request};
+use crate::graphql::{self, DocumentError, RefreshCookie};
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,11 +45,17 @@ pub(super) async fn post(State(server): State<Server>, request: Request) -> Resu
     if !is_json(request.headers()) {
         return Err(HttpError::UnsupportedMediaType);
     }
+    let cookie = cookies::open(request.headers(), &server.origins)?;
     let (parts, body) = request.into_parts();
     let body = timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await.map_err(|_| HttpError::TooSlow)?;
     let body = body.map_err(|_| HttpError::TooLarge)?;
     let request = Request::from_parts(parts, body.into());
-    execute(&server, request, accepted).await
+    let mut response = execute(&server, request, accepted, cookie.clone()).await?;
+    let change = cookie.and_then(|cookie| cookie.take_change());
+    if let Some(value) = change.and_then(|change| cookies::set_cookie(&change, &server.origins)) {
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    Ok(response)
 }
 
 pub(super) async fn get(State(server): State<Server>, request: Request) -> Result<Response, HttpError> {
@@ -55,12 +63,19 @@ pub(super) async fn get(State(server): State<Server>, request: Request) -> Resul
         return Ok(pages::graphiql());
     }
     let accepted = MediaType::negotiate(request.headers())?;
-    execute(&server, request, accepted).await
+    execute(&server, request, accepted, None).await
 }
 
-async fn execute(server: &Server, request: Request, accepted: MediaType) -> Result<Response, HttpError> {
+/// Runs what was asked for. In cookie mode `cookie` has, or is told, the refresh token.
+async fn execute(
+    server: &Server,
+    request: Request,
+    accepted: MediaType,
+    cookie: Option<Arc<RefreshCookie>>,
+) -> Result<Response, HttpError> {
     let method = request.method().clone();
-    let context = request::context(request.headers(), request.extensions(), &server.trusted_proxies);
+    let mut context = request::context(request.headers(), request.extensions(), &server.trusted_proxies);
+    context.refresh_cookie = cookie;
     let named = operation_name(request.uri());
     let extracted: Result<GraphQLRequest, GraphQLRejection> =
         GraphQLRequest::from_request(request, &()).await;
@@ -73,7 +88,7 @@ async fn execute(server: &Server, request: Request, accepted: MediaType) -> Resu
         });
     }
     request.operation_name = request.operation_name.or(named);
-    let is_mutation = match graphql::admit(&mut request) {
+    let is_mutation = match graphql::admit(&mut request, server.has_schema) {
         Ok(is_mutation) => is_mutation,
         Err(error) => return Ok(accepted.respond(refused(&error))),
     };
@@ -86,29 +101,44 @@ async fn execute(server: &Server, request: Request, accepted: MediaType) -> Resu
 }
 
 impl MediaType {
-    /// The media type of the answer: the first acceptable one that the client names. Wildcards, and no header, get
+    /// The media type of the answer: the one that the client wants most (RFC 9110 12.5.1). Wildcards, and no header, get
     /// `application/json`, which older clients expect.
     fn negotiate(headers: &HeaderMap) -> Result<Self, HttpError> {
         let text = headers.get(header::ACCEPT).map_or(Ok("*/*"), HeaderValue::to_str).unwrap_or_default();
-        text.split(',')
-            .find_map(|range| match range.split(';').next().unwrap_or_default().trim() {
-                "application/graphql-response+json" => Some(Self::GraphQlResponse),
-                "application/json" | "application/*" | "*/*" => Some(Self::Json),
-                _ => None,
-            })
-            .ok_or(HttpError::NotAcceptable)
+        // Of equal ones the first, which is the last of the reversed.
+        let ranges = text.rsplit(',').filter_map(Self::read).filter(|(_, quality)| *quality > 0.0);
+        let best = ranges.max_by(|(_, one), (_, other)| one.total_cmp(other));
+        best.map(|(media_type, _)| media_type).ok_or(HttpError::NotAcceptable)
+    }
+
+    /// A media range that is one of ours, and how much it is wanted.
+    fn read(range: &str) -> Option<(Self, f32)> {
+        let mut parts = range.split(';').map(str::trim);
+        let media_type = match parts.next()?.to_ascii_lowercase().as_str() {
+            "application/graphql-response+json" => Self::GraphQlResponse,
+            "application/json" | "application/*" | "*/*" => Self::Json,
+            _ => return None,
+        };
+        let quality = parts.find_map(|part| part.strip_prefix("q="));
+        Some((media_type, quality.map_or(Some(1.0), |text| text.parse().ok())?))
     }
 
     fn respond(self, mut response: async_graphql::Response) -> Response {
         // What was executed has a path to the field that failed; what was refused before has none.
         let was_refused =
             !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty());
+        if response.errors.is_empty() && response.data == Value::Null {
+            // Every field was skipped, which the library takes for no answer.
+            response.data = Value::Object(IndexMap::default());
+        }
         response.errors.truncate(MAX_ERRORS);
         for error in &mut response.errors {
             if let Some((end, _)) = error.message.char_indices().nth(MAX_MESSAGE) {
                 error.message.truncate(end);
             }
-            error.extensions.get_or_insert_default().set_default("code", "GRAPHQL_VALIDATION_FAILED");
+            // What has a path and no code is an argument that its field could not take.
+            let code = if error.path.is_empty() { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" };
+            error.extensions.get_or_insert_default().set_default("code", code);
         }
         let (status, media_type) = match self {
             Self::Json => (StatusCode::OK, "application/json; charset=utf-8"),
@@ -129,7 +159,7 @@ impl MediaType {
 #[derive(Serialize)]
 struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a async_graphql::Value>,
+    data: Option<&'a Value>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [ServerError],
 }

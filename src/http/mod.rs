@@ -1,17 +1,20 @@
 //! HTTP: `/graphql`, the public keys, health, and the pages for people. What a request means, the [schema](crate::graphql) decides.
 
+mod cookies;
+mod cors;
 mod error;
 mod graphql;
 mod health;
 mod keys;
 mod pages;
 mod request;
+mod schema;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use axum::Router;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -24,12 +27,25 @@ use tracing::info_span;
 
 use self::error::HttpError;
 use self::request::NewRequestId;
-use crate::domain::TrustedProxies;
+use crate::domain::{Origins, TrustedProxies};
 use crate::graphql::AuthSchema;
 use crate::services::Services;
 
 /// The largest body that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
+
+/// What the operator has decided about HTTP.
+#[derive(Debug)]
+pub struct HttpRules {
+    /// Whose word counts about where a request comes from.
+    pub trusted_proxies: TrustedProxies,
+    /// Whose pages may use the API.
+    pub origins: Origins,
+    /// Whether browsers find GraphiQL at `/graphql`.
+    pub has_graphiql: bool,
+    /// Whether the schema can be asked for, and is at `/schema.graphql`.
+    pub has_schema: bool,
+}
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -37,25 +53,29 @@ struct Server {
     schema: AuthSchema,
     services: Arc<Services>,
     trusted_proxies: Arc<TrustedProxies>,
+    origins: Arc<Origins>,
     has_graphiql: bool,
+    has_schema: bool,
 }
 
-/// All routes. The word of `trusted_proxies` counts about where a request comes from; `has_graphiql` serves GraphiQL to
-/// browsers at `/graphql`.
-pub fn router(
-    schema: AuthSchema,
-    services: Arc<Services>,
-    trusted_proxies: TrustedProxies,
-    has_graphiql: bool,
-) -> Router {
-    let trusted_proxies = Arc::new(trusted_proxies);
+/// All routes.
+pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> Router {
+    let HttpRules { trusted_proxies, origins, has_graphiql, has_schema } = rules;
+    let (trusted_proxies, origins) = (Arc::new(trusted_proxies), Arc::new(origins));
+    let graphql = get(graphql::get)
+        .post(graphql::post)
+        .fallback(method_not_allowed)
+        .layer(cors::layer(&origins, [Method::GET, Method::POST]));
     let mut router = Router::new()
-        .route("/graphql", get(graphql::get).post(graphql::post).fallback(method_not_allowed))
+        .route("/graphql", graphql)
         .route("/.well-known/jwks.json", get(keys::jwks))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     if has_graphiql {
         router = router.route("/graphql/assets/{name}", get(pages::graphiql_asset));
+    }
+    if has_schema {
+        router = router.route("/schema.graphql", schema::sdl());
     }
     if services.mailbox.is_some() {
         router = router
@@ -66,7 +86,7 @@ pub fn router(
     let request_id = HeaderName::from_static("x-request-id");
     router
         .fallback(not_found)
-        .with_state(Server { schema, services, trusted_proxies, has_graphiql })
+        .with_state(Server { schema, services, trusted_proxies, origins, has_graphiql, has_schema })
         .layer(CatchPanicLayer::custom(|_| HttpError::Failed.into_response()))
         .layer(default_header(header::CACHE_CONTROL, "no-store"))
         .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

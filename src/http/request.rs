@@ -39,6 +39,7 @@ pub(super) fn context(
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     RequestContext {
         access_token: bearer(headers).map(str::to_owned),
+        refresh_cookie: None,
         device: DeviceInfo::new(user_agent, client(headers, extensions, trusted_proxies)),
         request_id: id(extensions).to_owned(),
     }

@@ -1,95 +1,9 @@
 //! nginx.conf in front of the program, on the machine's own nginx, over HTTPS (SECURITY.md TLS-2, TLS-4, TLS-5, LOG-7).
 
-use std::fs;
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
 use reqwest::Method;
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::support::{Mode, Person, TestApp, eventually, find_program, free_port, make_certificate};
-
-/// A running nginx with the checked-in configuration. Ended by its own signal when dropped.
-struct Edge {
-    https: u16,
-    http: u16,
-    folder: TempDir,
-    nginx: Child,
-}
-
-impl Edge {
-    /// In front of `app`. `None`, after saying so, where nginx, openssl or curl is missing.
-    async fn in_front_of(app: &TestApp) -> Option<Self> {
-        let (nginx, openssl) = (find_program("nginx")?, find_program("openssl")?);
-        find_program("curl")?;
-        // nginx started by root gives its workers to another user, who has to reach the folder.
-        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        let folder = tempfile::Builder::new().permissions(permissions).tempdir().unwrap();
-        let (https, http) = (free_port(), free_port());
-        let upstream = app.url.trim_start_matches("http://");
-        let run = folder.path().join("run");
-        make_certificate(&openssl, &run.join("certificate"));
-        fs::create_dir_all(folder.path().join("acme")).unwrap();
-
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("nginx.conf");
-        let mut text = fs::read_to_string(source).unwrap();
-        for (there, here) in [
-            ("/run/nginx", run.to_str().unwrap()),
-            ("/var/www/acme", folder.path().join("acme").to_str().unwrap()),
-            ("/dev/stdout", folder.path().join("access.log").to_str().unwrap()),
-            ("listen 443", &format!("listen 127.0.0.1:{https}")),
-            ("listen 80", &format!("listen 127.0.0.1:{http}")),
-            ("server authql-1:8080", &format!("server {upstream}")),
-            ("server authql-2:8080", &format!("server {upstream}")),
-        ] {
-            assert!(text.contains(there), "nginx.conf no longer has `{there}`");
-            text = text.replace(there, here);
-        }
-        let config = folder.path().join("nginx.conf");
-        fs::write(&config, text).unwrap();
-        let checked = Command::new(&nginx).arg("-t").arg("-c").arg(&config).output().unwrap();
-        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
-        let nginx = Command::new(&nginx).arg("-c").arg(&config).stderr(Stdio::null()).spawn().unwrap();
-        let edge = Self { https, http, folder, nginx };
-        eventually("nginx listens", async || TcpStream::connect(("127.0.0.1", https)).ok()).await;
-        Some(edge)
-    }
-
-    /// What curl prints, headers first, for a request to `https://localhost`.
-    fn curl(&self, path: &str, arguments: &[&str]) -> String {
-        let output = Command::new("curl")
-            .args(["--silent", "--include", "--max-time", "20", "--resolve"])
-            .arg(format!("localhost:{}:127.0.0.1", self.https))
-            .arg("--cacert")
-            .arg(self.folder.path().join("run/certificate/fullchain.pem"))
-            .args(arguments)
-            .arg(format!("https://localhost:{}{path}", self.https))
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The body of the answer to a GraphQL document.
-    fn graphql(&self, query: &str, bearer: Option<&str>) -> Value {
-        let body = serde_json::json!({"query": query}).to_string();
-        let authorization = format!("Authorization: Bearer {}", bearer.unwrap_or("none"));
-        let answer = self.curl(
-            "/graphql",
-            &["--header", "Content-Type: application/json", "--header", &authorization, "--data", &body],
-        );
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer}"));
-        serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {answer}"))
-    }
-}
-
-impl Drop for Edge {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.nginx.id().to_string()).status();
-        let _ = self.nginx.wait();
-    }
-}
+use crate::support::{Edge, Mode, Person, TestApp};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_five_operations_pass_through_nginx() {
@@ -129,11 +43,18 @@ async fn the_five_operations_pass_through_nginx() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_has_its_headers_once_and_inner_pages_stay_inside() {
-    let app = TestApp::start_with(Mode::ZeroConfiguration, &[("AUTHQL_GRAPHIQL", "on")]).await.unwrap();
+    let settings = [
+        ("AUTHQL_GRAPHIQL", "on"),
+        ("AUTHQL_INTROSPECTION", "on"),
+        ("AUTHQL_ALLOWED_ORIGINS", "https://app.localhost"),
+    ];
+    let app = TestApp::start_with(Mode::ZeroConfiguration, &settings).await.unwrap();
     let Some(edge) = Edge::in_front_of(&app).await else { return };
     for (path, arguments, status) in [
         ("/graphql?query=%7B__typename%7D", &[][..], "200"),
         ("/.well-known/jwks.json", &[], "200"),
+        ("/schema.graphql", &[], "200"),
+        ("/graphql", &["--request", "OPTIONS", "--header", "Origin: https://app.localhost"], "200"),
         ("/nowhere", &[], "404"),
         ("/health/ready", &[], "404"),
         ("/mailbox", &[], "404"),

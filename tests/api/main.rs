@@ -9,12 +9,15 @@ mod abuse;
 mod access;
 mod account;
 mod authentication;
+mod browser;
+mod cookie_mode;
 mod edge;
 
 mod faults;
 mod keys;
 mod mailing;
 mod model;
+mod origins;
 mod program;
 mod recovery;
 mod registration;

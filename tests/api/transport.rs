@@ -91,6 +91,69 @@ in_both_modes! {
         assert_eq!((status, &answer["data"]), (200, &json!({"me": null})));
     }
 
+    async fn the_media_type_is_the_one_that_the_client_wants_most(app: TestApp) {
+        let new = "application/graphql-response+json; charset=utf-8";
+        let old = "application/json; charset=utf-8";
+        for (accept, expected) in [
+            // What Apollo Client and urql send.
+            ("application/graphql-response+json,application/json;q=0.9", new),
+            ("application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed", new),
+            ("application/json;q=0.5, application/graphql-response+json", new),
+            ("application/graphql-response+json;q=0.1, */*", old),
+            ("Application/JSON", old),
+            ("application/graphql-response+json;q=0, application/json;q=0.1", old),
+        ] {
+            let response = get(&app, "/graphql?query={__typename}", accept).await;
+            assert_eq!(header(&response, "content-type"), expected, "{accept}");
+        }
+        let refused = get(&app, "/graphql?query={__typename}", "application/json;q=0").await;
+        assert_eq!(refused.status(), StatusCode::NOT_ACCEPTABLE);
+    }
+
+    async fn a_value_that_does_not_fit_is_the_clients_mistake(app: TestApp) {
+        let ask = async |body: Value| {
+            let request = app.client.post(format!("{}/graphql", app.url));
+            let request = request.header("accept", "application/graphql-response+json").json(&body);
+            let response = request.send().await.unwrap();
+            (response.status().as_u16(), response.json::<Value>().await.unwrap())
+        };
+        let login = "mutation ($input: LoginInput!) { login(input: $input) { __typename } }";
+        for variables in [json!({}), json!({"input": null})] {
+            let (status, answer) = ask(json!({"query": login, "variables": variables})).await;
+            let error = &answer["errors"][0];
+            assert_eq!((status, &error["extensions"]["code"]), (400, &json!("BAD_USER_INPUT")));
+            assert_eq!(error["message"], "The variable $input needs a value.");
+            assert!(answer.get("data").is_none(), "{answer}");
+        }
+        let tokens = app.registered("Ada").await.login(&app).await;
+        let query = "query ($n: Int) { me { sessions(first: $n) { edges { cursor } } } }";
+        let answer = app.graphql(query, json!({"n": 99_999_999_999_i64}), Some(&tokens.access)).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
+    }
+
+    async fn what_clients_add_is_ignored(app: TestApp) {
+        let body = json!({
+            "query": "{ __typename }",
+            "extensions": {"clientLibrary": {"name": "@apollo/client", "version": "4.3.0"}},
+            "id": "from-another-protocol",
+        });
+        let text = post(&app, "application/json", body.to_string()).await.text().await.unwrap();
+        assert_eq!(text, r#"{"data":{"__typename":"Query"}}"#);
+    }
+
+    async fn a_document_without_a_field_left_has_empty_data(app: TestApp) {
+        let query = "query ($signedIn: Boolean!) { me @include(if: $signedIn) { id } }";
+        let answer = app.graphql(query, json!({"signedIn": false}), None).await;
+        assert_eq!(answer, json!({"data": {}}));
+    }
+
+    async fn code_generators_find_the_schema(app: TestApp) {
+        let response = get(&app, "/schema.graphql", "*/*").await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(header(&response, "content-type"), "text/plain; charset=utf-8");
+        assert_eq!(response.text().await.unwrap(), authql::graphql::sdl());
+    }
+
     async fn fields_come_in_the_order_of_the_request(app: TestApp) {
         let body = r#"{"query": "{ zebra: __typename apple: __typename }"}"#;
         let text = post(&app, "application/json", body).await.text().await.unwrap();
@@ -140,8 +203,14 @@ async fn introspection_and_graphiql_are_off_unless_asked_for() {
     )
     .await
     .unwrap();
-    let answer = app.graphql("{ __schema { types { name } } }", json!({}), None).await;
-    assert!(answer["data"]["__schema"].is_null(), "{answer}");
+    for query in ["{ __schema { types { name } } }", r#"{ __type(name: "User") { name } }"#] {
+        let answer = app.graphql(query, json!({}), None).await;
+        assert!(answer.get("data").is_none(), "{answer}");
+        let error = &answer["errors"][0];
+        assert_eq!(error["extensions"]["code"], "INTROSPECTION_DISABLED");
+        assert!(error["message"].as_str().unwrap().contains("set AUTHQL_INTROSPECTION=on"), "{error}");
+    }
+    assert_eq!(get(&app, "/schema.graphql", "*/*").await.status(), StatusCode::NOT_FOUND);
     let misspelt = app.graphql("{ ne { id } }", json!({}), None).await;
     assert!(!misspelt.to_string().contains("Did you mean"), "{misspelt}");
     assert_eq!(get(&app, "/graphql", "text/html").await.status(), StatusCode::NOT_ACCEPTABLE);

@@ -1,9 +1,7 @@
 //! Other services verify access tokens as the README shows, in Node and in Rust (issue 3).
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::Path;
 
 use authql::adapters::postgres::Database;
 use authql::adapters::root_secret::{RootSecret, RootSecrets};
@@ -15,17 +13,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::process::Command;
 
-use crate::support::{Mode, STRICT, TestApp, find_program, free_port};
+use crate::support::{Mode, Node, TestApp, free_port};
 
 #[path = "../../examples/verify.rs"]
 #[expect(dead_code, reason = "its `main` is for people")]
 mod example;
-
-/// How long `npm ci` may take for its one package, and Node for a token.
-const PATIENCE: Duration = Duration::from_mins(2);
 
 fn file(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -137,57 +130,17 @@ async fn rust_verifies_tokens_as_the_readme_shows() {
 
 #[tokio::test]
 async fn node_verifies_tokens_as_the_readme_shows() {
-    let Some(node) = Node::with_jose().await else { return };
+    let Some(node) = Node::with("examples/verify/node").await else { return };
     let app = app().await;
     let token = app.registered("Ada").await.login(&app).await.access;
     let forger = Forger::of(&app, &token).await;
     let text = |name: &str| forger.claims[name].as_str().unwrap();
     assert_eq!(
-        node.verify(&app.url, &token).await,
+        node.run("verify.mjs", &[&app.url, &token]).await,
         Ok(format!("account {}, session {}\n", text("sub"), text("sid")))
     );
     for (token, reason, _) in forger.refusals() {
-        let refusal = node.verify(&app.url, &token).await.unwrap_err();
+        let refusal = node.run("verify.mjs", &[&app.url, &token]).await.unwrap_err();
         assert!(refusal.contains(reason), "{refusal} is not about {reason}");
     }
-}
-
-/// The example in a folder of its own, with what it needs.
-struct Node {
-    program: PathBuf,
-    folder: TempDir,
-}
-
-impl Node {
-    /// `None`, after saying so, where Node is missing, or npm cannot fetch jose.
-    async fn with_jose() -> Option<Self> {
-        let (program, npm) = (find_program("node")?, find_program("npm")?);
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["package.json", "package-lock.json", "verify.mjs"] {
-            fs::write(folder.path().join(name), file(&format!("examples/verify/node/{name}"))).unwrap();
-        }
-        let mut install = Command::new(npm);
-        install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder.path());
-        let result = run(&mut install).await;
-        if let Err(complaint) = result {
-            assert!(std::env::var_os(STRICT).is_none(), "npm cannot fetch jose: {complaint}");
-            println!("left out: npm cannot fetch jose: {complaint}");
-            return None;
-        }
-        Some(Self { program, folder })
-    }
-
-    /// What the example prints, or its complaint.
-    async fn verify(&self, issuer: &str, token: &str) -> Result<String, String> {
-        let mut command = Command::new(&self.program);
-        run(command.args(["verify.mjs", issuer, token]).current_dir(self.folder.path())).await
-    }
-}
-
-async fn run(command: &mut Command) -> Result<String, String> {
-    let child = command.stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = tokio::time::timeout(PATIENCE, child).await.map_err(|_| "it took too long".to_owned())?;
-    let output = output.map_err(|error| error.to_string())?;
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }

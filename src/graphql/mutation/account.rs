@@ -5,7 +5,7 @@ use garde::Validate;
 
 use super::count;
 use crate::domain::{EmailAddress, Locale, Password, PersonName};
-use crate::graphql::context::services;
+use crate::graphql::context::{request, services};
 use crate::graphql::error::{unauthenticated, unexpected};
 use crate::graphql::guard::viewer;
 use crate::graphql::types::{AuthErrorCode, AuthFailure, User};
@@ -236,7 +236,12 @@ impl AccountMutation {
             Err(failure) => return Ok(failure.into()),
         };
         match services(ctx).accounts.delete(viewer, password).await {
-            Ok(ended) => Ok(DeleteAccountSuccess { ended_sessions: count(ended) }.into()),
+            Ok(ended) => {
+                if let Some(cookie) = &request(ctx).refresh_cookie {
+                    cookie.forget();
+                }
+                Ok(DeleteAccountSuccess { ended_sessions: count(ended) }.into())
+            }
             Err(error @ DeleteAccountError::InvalidCredentials) => {
                 Ok(AuthFailure::new(AuthErrorCode::InvalidCredentials, &error).into())
             }

@@ -5,6 +5,7 @@ use garde::Validate;
 
 use crate::domain::{EmailAddress, Password};
 use crate::graphql::context::{request, services};
+use crate::graphql::cookie::RefreshCookie;
 use crate::graphql::error::unexpected;
 use crate::graphql::types::{AuthErrorCode, AuthFailure, AuthTokens, User};
 use crate::graphql::validation::{self, InputRules, refuse};
@@ -101,11 +102,11 @@ impl AuthenticationMutation {
             Ok(credentials) => credentials,
             Err(failure) => return Ok(LoginResult::AuthFailure(failure)),
         };
-        let device = &request(ctx).device;
-        match services(ctx).authentication.login(&email, password, device).await {
+        let request = request(ctx);
+        match services(ctx).authentication.login(&email, password, &request.device).await {
             Ok(login) => Ok(LoginResult::LoginSuccess(LoginSuccess {
                 user: User::new(login.user, login.session_id),
-                tokens: login.tokens.into(),
+                tokens: AuthTokens::hand_over(login.tokens, request),
             })),
             Err(error @ LoginError::InvalidCredentials) => {
                 Ok(LoginResult::AuthFailure(AuthFailure::new(AuthErrorCode::InvalidCredentials, &error)))
@@ -125,9 +126,15 @@ impl AuthenticationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The refresh token, unless it travels in the cookie.")] input: RefreshInput,
     ) -> Result<RefreshResult> {
-        let refresh_token = input.refresh_token.unwrap_or_default();
-        match services(ctx).authentication.refresh(&refresh_token, &request(ctx).device).await {
-            Ok(tokens) => Ok(RefreshResult::RefreshSuccess(RefreshSuccess { tokens: tokens.into() })),
+        let request = request(ctx);
+        let cookie = request.refresh_cookie.as_deref();
+        let kept = cookie.and_then(RefreshCookie::presented);
+        let refresh_token = input.refresh_token.as_deref().or(kept).unwrap_or_default();
+        match services(ctx).authentication.refresh(refresh_token, &request.device).await {
+            Ok(tokens) => {
+                let tokens = AuthTokens::hand_over(tokens, request);
+                Ok(RefreshResult::RefreshSuccess(RefreshSuccess { tokens }))
+            }
             Err(error @ RefreshError::Invalid) => {
                 Ok(RefreshResult::AuthFailure(AuthFailure::new(AuthErrorCode::RefreshTokenInvalid, &error)))
             }
@@ -145,13 +152,20 @@ impl AuthenticationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which session to end.")] input: LogoutInput,
     ) -> Result<LogoutResult> {
+        let request = request(ctx);
+        // The cookie of another session than the one that ends stays.
+        let cookie = request.refresh_cookie.as_deref().filter(|_| input.refresh_token.is_none());
+        let kept = cookie.and_then(RefreshCookie::presented);
         let which = LogoutRequest {
-            refresh_token: input.refresh_token.as_deref(),
-            access_token: request(ctx).access_token.as_deref(),
+            refresh_token: input.refresh_token.as_deref().or(kept),
+            access_token: request.access_token.as_deref(),
             everywhere: input.everywhere,
         };
         let ended =
             services(ctx).authentication.logout(which).await.map_err(|error| unexpected(ctx, &error))?;
+        if let Some(cookie) = cookie {
+            cookie.forget();
+        }
         let ended_sessions = i32::try_from(ended).unwrap_or(i32::MAX);
         Ok(LogoutResult::LogoutSuccess(LogoutSuccess { ended_sessions }))
     }

@@ -1,11 +1,15 @@
 //! Everything that tests start: a private PostgreSQL, Redis, an SMTP peer, and authql itself.
 
+use std::path::PathBuf;
+
 mod app;
 mod certificate;
 mod clock;
+mod edge;
 mod leash;
 mod load;
 mod mail;
+mod node;
 mod person;
 mod postgres;
 pub mod program;
@@ -16,10 +20,12 @@ mod smtp;
 pub use app::{Mode, TestApp};
 pub use certificate::make_certificate;
 pub use clock::TestClock;
+pub use edge::Edge;
 pub use leash::Leash;
 pub use load::quiet_and_under_load;
 pub use mail::eventually;
-pub use person::{LOGIN, Person, REFRESH, Tokens};
+pub use node::Node;
+pub use person::{LOGIN, LOGOUT, Person, REFRESH, Tokens};
 pub use program::Program;
 pub use proxy::{Line, Proxy, Target};
 pub use redis::free_port;
@@ -32,13 +38,19 @@ pub const STRICT: &str = "TESTS_NEED_SERVERS";
 ///
 /// # Panics
 /// Where `./dev test` promised that it is there.
-pub fn find_program(name: &str) -> Option<std::path::PathBuf> {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&folders)
-        .chain(["/usr/sbin".into(), "/opt/homebrew/bin".into()])
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file());
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    find_one_of(&[name])
+}
+
+/// The same for a program that has several names.
+pub fn find_one_of(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> =
+        std::env::split_paths(&path).chain(["/usr/sbin".into(), "/opt/homebrew/bin".into()]).collect();
+    let places = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let found = places.into_iter().find(|path| path.is_file());
     if found.is_none() {
+        let name = names[0];
         assert!(std::env::var_os(STRICT).is_none(), "{name} is missing, and {STRICT} is set");
         println!("left out: {name} is not installed here (./dev test installs it)");
     }

@@ -150,6 +150,8 @@ async function fetcher({ query, operationName, variables }, options) {
     // GraphiQL has the whole document; a variable that the chosen operation does not declare is ignored by the server.
     refreshToken: session?.refreshToken && /\$refreshToken\b/.test(query) && !variables?.refreshToken,
   };
+  // GraphiQL notices a tenth of a second after a tab is shown what its operation is called.
+  if (operationName && !new RegExp(`\\b${operationName}\\b`).test(query)) operationName = undefined;
   if (sent.accessToken) headers.set('authorization', `Bearer ${session.accessToken}`);
   if (sent.refreshToken) variables = { ...variables, refreshToken: session.refreshToken };
 

@@ -1,0 +1,112 @@
+//! What is admitted, and what each refusal says.
+
+use async_graphql::Variables;
+use serde_json::json;
+
+use super::*;
+
+fn admitted(document: &str) -> Result<bool, String> {
+    admit(&mut Request::new(document), true).map_err(|error| error.to_string())
+}
+
+fn repeat(times: usize, part: impl Fn(usize) -> String) -> String {
+    (0..times).map(part).collect::<Vec<_>>().concat()
+}
+
+fn refusal(document: &str) -> String {
+    admitted(document).expect_err(document)
+}
+
+#[test]
+fn what_clients_send_is_admitted() {
+    assert_eq!(admitted("{ me { sessions { edges { node { id } } } } }"), Ok(false));
+    let login = "mutation { login(input: {}) { ... on LoginSuccess { user { sessions { edges { node { id } } } } } } }";
+    assert_eq!(admitted(login), Ok(true));
+    assert_eq!(
+        admitted("mutation { a: logout(input: {}) { __typename } login(input: {}) { __typename } }"),
+        Ok(true)
+    );
+}
+
+#[test]
+fn one_credential_operation_is_run_in_a_request() {
+    for document in [
+        "mutation { login { a } b: login { a } }",
+        "mutation { login { a } register { a } }",
+        "mutation { login { a } ...F } fragment F on Mutation { refresh { a } }",
+        "mutation { ... { login { a } } ... { b: login { a } } }",
+        "mutation { login { a } b: login @skip(if: true) { a } }",
+    ] {
+        assert!(refusal(document).contains("more than one operation that checks a password"), "{document}");
+    }
+    // A field of that name elsewhere is none.
+    assert_eq!(admitted("mutation { login { login register } }"), Ok(true));
+}
+
+#[test]
+fn every_size_has_its_limit() {
+    let aliases = repeat(16, |number| format!("a{number}: __typename "));
+    let operations = repeat(11, |number| format!("query q{number} {{ a }} "));
+    for (document, expected) in [
+        (format!("{{ a }} #{}", "x".repeat(15_000)), "more than 15000 characters"),
+        ("{".repeat(14_000), "more than 50 brackets"),
+        (format!("{{ a(b: {}{}) }}", "[".repeat(400), "]".repeat(400)), "more than 50 brackets"),
+        ("x ".repeat(1_001), "more than 1000 tokens"),
+        (operations, "more than 10 operations"),
+        (format!("{{ {aliases} }}"), "more than 15 aliases"),
+        ("{ a { b { c { d { e { f { g } } } } } } }".to_owned(), "deeper than 6 fields"),
+        ("{ a @b @b @b @b }".to_owned(), "more than 3 in one place"),
+        (format!("{{ {} }}", "a ".repeat(501)), "more than 500 fields"),
+    ] {
+        let refusal = refusal(&document);
+        assert!(refusal.contains(expected), "{refusal}");
+    }
+}
+
+#[test]
+fn fragments_count_as_often_as_they_are_spread() {
+    let bomb = repeat(25, |number| format!("fragment f{number} on Query {{ ...f{0} ...f{0} }} ", number + 1));
+    let document = format!("{{ ...f0 }} {bomb} fragment f25 on Query {{ a }}");
+    assert!(refusal(&document).contains("as often as they are spread"));
+    assert!(
+        refusal("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }").contains("500 fields")
+    );
+}
+
+#[test]
+fn the_schema_is_shown_where_it_may_be() {
+    for document in
+        ["{ __schema { types { name } } }", "{ ...F } fragment F on Query { __type(name: \"A\") { name } }"]
+    {
+        assert_eq!(admitted(document), Ok(false));
+        let refusal = admit(&mut Request::new(document), false).unwrap_err();
+        assert_eq!(refusal.code(), "INTROSPECTION_DISABLED");
+        assert!(refusal.to_string().contains("AUTHQL_INTROSPECTION=on"), "{refusal}");
+    }
+    assert!(matches!(admit(&mut Request::new("{ a { __typename } }"), false), Ok(false)));
+}
+
+#[test]
+fn a_variable_that_needs_a_value_has_one() {
+    let document =
+        "query a($x: Int!, $y: Int, $z: Int! = 1) { a(x: $x, y: $y, z: $z) } query b($w: Int!) { a(x: $w) }";
+    for (variables, expected) in [
+        (json!({}), Err("the variable $x needs a value")),
+        (json!({"x": null}), Err("the variable $x needs a value")),
+        (json!({"x": 0}), Ok(false)),
+    ] {
+        let request = Request::new(document).operation_name("a");
+        let mut request = request.variables(Variables::from_json(variables));
+        assert_eq!(
+            admit(&mut request, true).map_err(|error| error.to_string()),
+            expected.map_err(str::to_owned)
+        );
+    }
+}
+
+#[test]
+fn a_syntax_error_names_its_place_and_shows_nothing_of_the_document() {
+    let refusal = refusal("{ me { secret-word");
+    assert!(refusal.starts_with("the document cannot be read: line 1, column 14: expected"), "{refusal}");
+    assert!(!refusal.contains("secret"), "{refusal}");
+}
