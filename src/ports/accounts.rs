@@ -34,6 +34,31 @@ pub enum Match {
     Outdated,
 }
 
+/// Hashes of passwords that other systems made.
+pub trait HashFormats: Send + Sync + 'static {
+    /// Whether [`PasswordHasher::verify`] will be able to use this hash.
+    ///
+    /// MUST refuse one that would cost a login more than 256 MiB of memory, or more than about a second of one core.
+    ///
+    /// # Errors
+    /// See [`UnusableHash`].
+    fn vet(&self, hash: &str) -> Result<(), UnusableHash>;
+}
+
+/// Why a hash that another system made is of no use here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableHash {
+    /// In no format that is known.
+    #[error("this is no password hash that is known here: bcrypt, scrypt, PBKDF2 and argon2 are")]
+    Unknown,
+    /// In the format of that name, and not whole.
+    #[error("this {0} hash is not in one piece, or has parts that are not known here")]
+    Malformed(&'static str),
+    /// In the format of that name, with parameters that nobody may make a login pay for.
+    #[error("this {0} hash would cost a login {1}")]
+    TooCostly(&'static str, &'static str),
+}
+
 /// What a new account is made of.
 #[derive(Debug)]
 pub struct NewUser {

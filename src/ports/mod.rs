@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use accounts::{
-    AccountChanges, Credentials, Match, NewUser, PasswordHasher, ProfileChange, Registered, Users,
+    AccountChanges, Credentials, HashFormats, Match, NewUser, PasswordHasher, ProfileChange, Registered,
+    UnusableHash, Users,
 };
 pub use mail::{
     ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail, StoredMailToken,
