@@ -18,9 +18,10 @@ pub trait PasswordHasher: Send + Sync + 'static {
     /// MUST refuse with [`Unexpected::Unavailable`] what does not fit into a bounded queue.
     async fn hash(&self, password: Password) -> Result<String, Unexpected>;
 
-    /// Whether the password is that of `phc`. With `None`, for an address without an account, it MUST cost what a hash with
-    /// the current parameters does and be [`Match::No`].
-    async fn verify(&self, password: Password, phc: Option<String>) -> Result<Match, Unexpected>;
+    /// Whether the password is that of `hash`, which [`HashFormats::vet`] has taken, or [`hash`](Self::hash) has made. With
+    /// `None`, for an address without an account or an account without a password, it MUST cost what a hash with the current
+    /// parameters does and be [`Match::No`].
+    async fn verify(&self, password: Password, hash: Option<String>) -> Result<Match, Unexpected>;
 }
 
 /// Whether a password is the one that was hashed.
@@ -86,8 +87,8 @@ pub enum Registered {
 pub struct Credentials {
     /// The account.
     pub user: User,
-    /// The PHC string of its password.
-    pub password_hash: String,
+    /// What its password was hashed to, here or by the system that the account comes from. `None` until its owner sets one.
+    pub password_hash: Option<String>,
     /// Which password that is.
     pub password_version: PasswordVersion,
     /// Whether an operator has shut the account.
