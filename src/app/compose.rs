@@ -210,7 +210,7 @@ fn tokens(config: &Config, secrets: &RootSecrets) -> Result<Arc<JwtTokens>, Star
     Ok(Arc::new(tokens))
 }
 
-fn hasher(config: PasswordsConfig) -> Result<HashingLanes, StartError> {
+pub(super) fn hasher(config: PasswordsConfig) -> Result<HashingLanes, StartError> {
     Ok(HashingLanes::start(config.lanes, config.memory_kib, config.iterations)?)
 }
 
@@ -285,7 +285,7 @@ fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, St
 type Accelerators = (Arc<dyn Revocations>, Arc<dyn MailQueue>);
 
 /// Redis, or its twins in this process.
-fn accelerators(stores: &StoresConfig) -> Result<Accelerators, StartError> {
+pub(super) fn accelerators(stores: &StoresConfig) -> Result<Accelerators, StartError> {
     match &stores.redis_url {
         None => Ok((Arc::new(LocalRevocations::default()), Arc::new(LocalMailQueue::default()))),
         Some(url) => {

@@ -6,6 +6,7 @@ mod recovery;
 mod retention;
 mod sessions;
 mod tokens;
+mod user_directory;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -21,6 +22,7 @@ pub use recovery::{MailTokens, Recovery, TokenMail};
 pub use retention::{Archive, Purged, Retention};
 pub use sessions::{EndCursor, News, Revocations, Rotation, SessionDirectory, Sessions, Subscription};
 pub use tokens::{KeyVault, NewKey, OpenKey, SealedSeed, SigningKeys, StoredKey, TokenError, Tokens};
+pub use user_directory::{AccountRecord, Addition, UserDirectory};
 
 /// A failure that no client can act on other than by trying again. Its cause is for the log alone.
 #[derive(Debug, thiserror::Error)]

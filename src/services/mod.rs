@@ -14,6 +14,7 @@ mod revocation;
 mod sessions;
 mod sightings;
 mod signing;
+mod user_desk;
 
 use std::sync::Arc;
 
@@ -28,13 +29,14 @@ pub use revocation::{Mirror, Standing};
 pub use sessions::{EndSessionError, OwnSessions, SessionsSeen};
 pub use sightings::Sightings;
 pub use signing::{Signing, SigningError};
+pub use user_desk::{CreateUserError, ImportRefusal, Imported, UserDesk, UserDeskError};
 
 pub(crate) use passwords::Passwords;
 pub(crate) use posting::Posting;
 
 use crate::ports::{Mailbox, Readiness, StoredMail};
 
-pub use crate::ports::{ProfileChange, Unexpected};
+pub use crate::ports::{AccountRecord, ProfileChange, Unexpected};
 
 /// Everything that the transports (GraphQL and HTTP) can ask for.
 pub struct Services {

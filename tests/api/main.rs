@@ -25,4 +25,5 @@ mod revocation;
 mod sessions;
 mod storm;
 mod transport;
+mod users;
 mod verifying;

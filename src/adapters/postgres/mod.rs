@@ -9,6 +9,7 @@ mod recovery;
 mod session_directory;
 mod sessions;
 mod signing_keys;
+mod user_directory;
 mod users;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ pub use recovery::PgRecovery;
 pub use session_directory::PgSessionDirectory;
 pub use sessions::PgSessions;
 pub use signing_keys::PgSigningKeys;
+pub use user_directory::PgUserDirectory;
 pub use users::PgUsers;
 
 use crate::ports::{Readiness, Unexpected};
@@ -118,6 +120,12 @@ impl Database {
     #[must_use]
     pub fn users(&self) -> PgUsers {
         PgUsers(self.pool.clone())
+    }
+
+    /// The same, as an operator sees them.
+    #[must_use]
+    pub fn user_directory(&self) -> PgUserDirectory {
+        PgUserDirectory(self.pool.clone())
     }
 
     /// What their owners change about them.
