@@ -21,7 +21,7 @@ use crate::adapters::local::DataFolder;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, HttpConfig};
 use crate::ports::Clock;
-use crate::services::{Housekeeping, Mailing, Mirror, Sightings, Signing, UserDesk};
+use crate::services::{Housekeeping, MailDesk, Mailing, Mirror, Sightings, Signing, UserDesk};
 use crate::worker::WorkerSettings;
 use crate::{http, worker};
 
@@ -179,6 +179,14 @@ pub async fn keys(config: &Config, clock: Arc<dyn Clock>) -> Result<Signing, Sta
 /// See [`StartError`].
 pub async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, StartError> {
     desks::users(config, clock).await
+}
+
+/// The mails in the database of `DATABASE_URL`, which is brought up to date, for an operator to look after.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn mails(config: &Config, clock: Arc<dyn Clock>) -> Result<MailDesk, StartError> {
+    desks::mails(config, clock).await
 }
 
 async fn drain_is_over(stop: &CancellationToken) {

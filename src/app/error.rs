@@ -41,7 +41,7 @@ pub enum StartError {
         "DATABASE_URL is missing: keys are in a server's database, so set DATABASE_URL and AUTHQL_SECRET as for that server; a private PostgreSQL has its own in the data folder, can be reached only while that server runs, and its secret is in the file `secret`"
     )]
     NoKeys,
-    /// `authql users` without a database.
+    /// `authql users` or `authql mail` without a database.
     #[error(
         "DATABASE_URL is missing: accounts and mails are in a server's database, so set DATABASE_URL, AUTHQL_SECRET and AUTHQL_PUBLIC_URL as for that server; a private PostgreSQL can be reached only while its server runs"
     )]

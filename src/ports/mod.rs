@@ -2,6 +2,7 @@
 
 mod accounts;
 mod mail;
+mod mail_ledger;
 mod recovery;
 mod retention;
 mod sessions;
@@ -18,6 +19,7 @@ pub use accounts::{
 pub use mail::{
     ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail, StoredMailToken,
 };
+pub use mail_ledger::MailLedger;
 pub use recovery::{MailTokens, Recovery, TokenMail};
 pub use retention::{Archive, Purged, Retention};
 pub use sessions::{EndCursor, News, Revocations, Rotation, SessionDirectory, Sessions, Subscription};

@@ -15,6 +15,7 @@ mod edge;
 
 mod faults;
 mod keys;
+mod mail_desk;
 mod mailing;
 mod model;
 mod origins;

@@ -8,26 +8,17 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::program::{command, output};
+use crate::support::program::{command, complaint, output, printed};
 use crate::support::{Mode, Person, TestApp, eventually};
-
-/// The settings of a running instance, as far as operators need them.
-fn settings(app: &TestApp) -> Vec<(&'static str, &str)> {
-    let mut names = vec!["DATABASE_URL", "AUTHQL_SECRET", "AUTHQL_PUBLIC_URL"];
-    if app.redis.is_some() {
-        names.push("REDIS_URL");
-    }
-    names.into_iter().map(|name| (name, app.setting(name))).collect()
-}
 
 /// `authql users …` beside a running instance.
 fn users(app: &TestApp, arguments: &[&str]) -> Output {
-    output(Path::new("/"), &settings(app), &[&["users"], arguments].concat())
+    output(Path::new("/"), &app.operator_settings(), &[&["users"], arguments].concat())
 }
 
 /// The same with something on its standard input.
 fn users_given(app: &TestApp, arguments: &[&str], input: &str) -> Output {
-    let mut child = command(Path::new("/"), &settings(app))
+    let mut child = command(Path::new("/"), &app.operator_settings())
         .arg("users")
         .args(arguments)
         .stdin(Stdio::piped())
@@ -37,17 +28,6 @@ fn users_given(app: &TestApp, arguments: &[&str], input: &str) -> Output {
         .unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
-}
-
-fn printed(output: Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// What it complained about, and the exit code.
-fn complaint(output: Output) -> (String, i32) {
-    assert!(!output.status.success());
-    (String::from_utf8(output.stderr).unwrap(), output.status.code().unwrap())
 }
 
 /// A file with these lines.
@@ -215,7 +195,7 @@ async fn an_import_that_was_killed_is_repeated_and_nothing_is_lost_or_doubled() 
     // The first program reads from a pipe that dries up in the middle.
     let pipe = folder.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let mut import = command(Path::new("/"), &settings(&app));
+    let mut import = command(Path::new("/"), &app.operator_settings());
     let mut import = import.args(["users", "import"]).arg(&pipe).stdout(Stdio::null()).spawn().unwrap();
     let half = lines[..1300].join("\n");
     let writer = tokio::task::spawn_blocking(move || {

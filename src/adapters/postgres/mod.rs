@@ -2,6 +2,7 @@
 
 mod account_changes;
 mod archive;
+mod mail_ledger;
 mod mail_tokens;
 mod mailing;
 mod outbox;
@@ -24,6 +25,7 @@ use tracing::log::LevelFilter;
 
 pub use account_changes::PgAccountChanges;
 pub use archive::PgArchive;
+pub use mail_ledger::PgMailLedger;
 pub use outbox::PgOutbox;
 pub use recovery::PgRecovery;
 pub use session_directory::PgSessionDirectory;
@@ -162,6 +164,12 @@ impl Database {
     #[must_use]
     pub fn outbox(&self) -> PgOutbox {
         PgOutbox(self.pool.clone())
+    }
+
+    /// The mails in it, as an operator sees them.
+    #[must_use]
+    pub fn mail_ledger(&self) -> PgMailLedger {
+        PgMailLedger(self.pool.clone())
     }
 
     /// What in it grows old.
