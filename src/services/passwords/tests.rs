@@ -31,7 +31,11 @@ impl PasswordHasher for World {
 
     async fn verify(&self, _: Password, phc: Option<String>) -> Result<Match, Unexpected> {
         self.verified.lock().unwrap().push(phc.clone());
-        Ok(if phc.as_deref() == Some("right") { Match::Yes } else { Match::No })
+        Ok(match phc.as_deref() {
+            Some("right") => Match::Yes,
+            Some("right once") => Match::Outdated,
+            _ => Match::No,
+        })
     }
 }
 
@@ -74,25 +78,33 @@ fn missing() -> Unexpected {
     Unexpected::fault("a refused login", "never asks for this")
 }
 
-/// What was verified for a login that was refused.
-async fn refused(account: Option<Account>) -> Vec<Option<String>> {
+/// Whether a login succeeded, and what was verified for it.
+async fn login(account: Option<Account>) -> (bool, Vec<Option<String>>) {
     let world = Arc::new(World { account, ..World::default() });
     let passwords =
         Passwords { hasher: world.clone(), users: world.clone(), policy: PasswordPolicy { min_length: 8 } };
     let (email, password) =
         (EmailAddress::parse("ada@example.com").unwrap(), Password::parse("a password").unwrap());
-    assert!(passwords.check(&email, password).await.unwrap().is_none());
-    world.verified.lock().unwrap().clone()
+    let is_in = passwords.check(&email, password).await.unwrap().is_some();
+    (is_in, world.verified.lock().unwrap().clone())
+}
+
+fn account(hash: Option<&'static str>, disabled: bool) -> Option<Account> {
+    let email = EmailAddress::parse("ada@example.com").unwrap();
+    Some(Account { email, hash, disabled })
 }
 
 #[tokio::test]
 async fn every_refused_login_costs_one_verification() {
-    let account = |hash, disabled| {
-        let email = EmailAddress::parse("ada@example.com").unwrap();
-        Some(Account { email, hash, disabled })
-    };
-    assert_eq!(refused(None).await, [None]);
-    assert_eq!(refused(account(Some("wrong"), false)).await, [Some("wrong".to_owned())]);
-    assert_eq!(refused(account(Some("right"), true)).await, [Some("right".to_owned())]);
-    assert_eq!(refused(account(None, false)).await, [None], "imported without a password");
+    let cost = |hash: Option<&str>| (false, vec![hash.map(str::to_owned)]);
+    assert_eq!(login(None).await, cost(None));
+    assert_eq!(login(account(Some("wrong"), false)).await, cost(Some("wrong")));
+    assert_eq!(login(account(Some("right"), true)).await, cost(Some("right")));
+    assert_eq!(login(account(None, false)).await, cost(None), "imported without a password");
+}
+
+/// SECURITY.md PWD-6. The hasher of this world makes no new hashes.
+#[tokio::test]
+async fn no_login_fails_because_its_hash_could_not_be_renewed() {
+    assert!(login(account(Some("right once"), false)).await.0);
 }
