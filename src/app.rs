@@ -1,6 +1,7 @@
 //! The composition root: adapters → services → schema → router; run, and shut down.
 
 mod compose;
+mod desks;
 mod error;
 
 use std::future::Future;
@@ -20,7 +21,7 @@ use crate::adapters::local::DataFolder;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, HttpConfig};
 use crate::ports::Clock;
-use crate::services::{Housekeeping, Mailing, Mirror, Sightings, Signing};
+use crate::services::{Housekeeping, MailDesk, Mailing, Mirror, Sightings, Signing, UserDesk};
 use crate::worker::WorkerSettings;
 use crate::{http, worker};
 
@@ -170,6 +171,22 @@ pub async fn migrate(config: &Config) -> Result<(), StartError> {
 /// See [`StartError`].
 pub async fn keys(config: &Config, clock: Arc<dyn Clock>) -> Result<Signing, StartError> {
     compose::keys(config, clock).await
+}
+
+/// The accounts in the database of `DATABASE_URL`, which is brought up to date, for an operator to look after.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, StartError> {
+    desks::users(config, clock).await
+}
+
+/// The mails in the database of `DATABASE_URL`, which is brought up to date, for an operator to look after.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn mails(config: &Config, clock: Arc<dyn Clock>) -> Result<MailDesk, StartError> {
+    desks::mails(config, clock).await
 }
 
 async fn drain_is_over(stop: &CancellationToken) {

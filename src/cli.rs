@@ -2,6 +2,8 @@
 
 mod banner;
 mod keys;
+mod mail;
+mod users;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -41,6 +43,16 @@ enum Command {
     /// Needs `DATABASE_URL` and `AUTHQL_SECRET`, the same as the server's. Running instances follow within a second.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// See what became of mails, and try them again or drop them
+    ///
+    /// Needs `DATABASE_URL`, `AUTHQL_SECRET` and `AUTHQL_PUBLIC_URL`, the same as the server's.
+    #[command(subcommand)]
+    Mail(mail::Command),
+    /// Look after accounts: import, export, create, disable, enable, delete
+    ///
+    /// Needs `DATABASE_URL`, `AUTHQL_SECRET` and `AUTHQL_PUBLIC_URL`, the same as the server's.
+    #[command(subcommand)]
+    Users(users::Command),
     /// Print the GraphQL schema
     ///
     /// In the schema definition language, sorted, with descriptions: for code generation. It is the same as the checked-in
@@ -59,6 +71,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve => in_runtime(serve()),
         Command::Migrate => in_runtime(migrate()),
         Command::Keys(command) => in_runtime(keys::run(command)),
+        Command::Mail(command) => in_runtime(mail::run(command)),
+        Command::Users(command) => in_runtime(users::run(command)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! The program: `authql serve | migrate | keys | schema`.
+//! The program: `authql serve | migrate | keys | mail | users | schema`.
 
 mod cli;
 

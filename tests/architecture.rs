@@ -18,7 +18,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
 ];
 
 /// Where each library may be named, and nowhere else.
-const LIBRARIES: [(&str, &[&str]); 13] = [
+const LIBRARIES: [(&str, &[&str]); 15] = [
     ("async_graphql", &["graphql", "http/graphql.rs"]),
     ("garde", &["graphql"]),
     ("async_graphql_axum", &["http"]),
@@ -28,7 +28,9 @@ const LIBRARIES: [(&str, &[&str]); 13] = [
     ("bb8_redis", &["adapters/redis"]),
     ("redis", &["adapters/redis"]),
     ("lettre", &["adapters/smtp"]),
-    ("argon2", &["adapters/argon2.rs"]),
+    ("argon2", &["adapters/password_hashing"]),
+    ("bcrypt", &["adapters/password_hashing"]),
+    ("scrypt", &["adapters/password_hashing"]),
     ("jsonwebtoken", &["adapters/jwt.rs"]),
     ("ipnet", &["domain/network.rs"]),
     ("minijinja", &["adapters/templates"]),

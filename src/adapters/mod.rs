@@ -1,11 +1,11 @@
 //! The world: one library each, behind the [ports](crate::ports).
 
-pub mod argon2;
 pub mod clock;
 pub mod embedded;
 pub mod jwt;
 pub mod local;
 pub mod mail_tokens;
+pub mod password_hashing;
 pub mod postgres;
 pub mod redis;
 pub mod root_secret;

@@ -7,11 +7,11 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::StartError;
-use crate::adapters::argon2::Argon2Lanes;
 use crate::adapters::embedded::{self, PrivatePostgres};
 use crate::adapters::jwt::JwtTokens;
 use crate::adapters::local::{DataFolder, DataFolderError, FileMailbox, LocalMailQueue, LocalRevocations};
 use crate::adapters::mail_tokens::HmacMailTokens;
+use crate::adapters::password_hashing::HashingLanes;
 use crate::adapters::postgres::Database;
 use crate::adapters::redis::{Redis, RedisMailQueue, RedisRevocations};
 use crate::adapters::root_secret::{RootSecret, RootSecrets};
@@ -210,8 +210,8 @@ fn tokens(config: &Config, secrets: &RootSecrets) -> Result<Arc<JwtTokens>, Star
     Ok(Arc::new(tokens))
 }
 
-fn hasher(config: PasswordsConfig) -> Result<Argon2Lanes, StartError> {
-    Ok(Argon2Lanes::start(config.lanes, config.memory_kib, config.iterations)?)
+pub(super) fn hasher(config: PasswordsConfig) -> Result<HashingLanes, StartError> {
+    Ok(HashingLanes::start(config.lanes, config.memory_kib, config.iterations)?)
 }
 
 fn signing(
@@ -285,7 +285,7 @@ fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, St
 type Accelerators = (Arc<dyn Revocations>, Arc<dyn MailQueue>);
 
 /// Redis, or its twins in this process.
-fn accelerators(stores: &StoresConfig) -> Result<Accelerators, StartError> {
+pub(super) fn accelerators(stores: &StoresConfig) -> Result<Accelerators, StartError> {
     match &stores.redis_url {
         None => Ok((Arc::new(LocalRevocations::default()), Arc::new(LocalMailQueue::default()))),
         Some(url) => {

@@ -41,6 +41,11 @@ pub enum StartError {
         "DATABASE_URL is missing: keys are in a server's database, so set DATABASE_URL and AUTHQL_SECRET as for that server; a private PostgreSQL has its own in the data folder, can be reached only while that server runs, and its secret is in the file `secret`"
     )]
     NoKeys,
+    /// `authql users` or `authql mail` without a database.
+    #[error(
+        "DATABASE_URL is missing: accounts and mails are in a server's database, so set DATABASE_URL, AUTHQL_SECRET and AUTHQL_PUBLIC_URL as for that server; a private PostgreSQL can be reached only while its server runs"
+    )]
+    NoDatabase,
     /// A signing key was sealed under another secret.
     #[error(
         "the signing key {0} in the database opens under neither AUTHQL_SECRET nor AUTHQL_SECRET_PREVIOUS: set AUTHQL_SECRET_PREVIOUS to the secret before this one, or, if it is lost, take the key away with `authql keys retire {0}`"

@@ -44,6 +44,8 @@ pub enum SessionEnd {
     Reuse,
     /// The account has a new password, and the session was opened with the old one.
     PasswordChanged,
+    /// An operator shut the account.
+    Disabled,
     /// The account was deleted.
     Deleted,
 }
@@ -162,6 +164,7 @@ impl SessionEnd {
             Self::Revoked => "revoked",
             Self::Reuse => "reuse",
             Self::PasswordChanged => "password_changed",
+            Self::Disabled => "disabled",
             Self::Deleted => "deleted",
         }
     }

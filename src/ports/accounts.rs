@@ -18,9 +18,10 @@ pub trait PasswordHasher: Send + Sync + 'static {
     /// MUST refuse with [`Unexpected::Unavailable`] what does not fit into a bounded queue.
     async fn hash(&self, password: Password) -> Result<String, Unexpected>;
 
-    /// Whether the password is that of `phc`. With `None`, for an address without an account, it MUST cost what a hash with
-    /// the current parameters does and be [`Match::No`].
-    async fn verify(&self, password: Password, phc: Option<String>) -> Result<Match, Unexpected>;
+    /// Whether the password is that of `hash`, which [`HashFormats::vet`] has taken, or [`hash`](Self::hash) has made. With
+    /// `None`, for an address without an account or an account without a password, it MUST cost what a hash with the current
+    /// parameters does and be [`Match::No`].
+    async fn verify(&self, password: Password, hash: Option<String>) -> Result<Match, Unexpected>;
 }
 
 /// Whether a password is the one that was hashed.
@@ -32,6 +33,31 @@ pub enum Match {
     Yes,
     /// It is, and was hashed with other parameters than a new one would be.
     Outdated,
+}
+
+/// Hashes of passwords that other systems made.
+pub trait HashFormats: Send + Sync + 'static {
+    /// Whether [`PasswordHasher::verify`] will be able to use this hash.
+    ///
+    /// MUST refuse one that would cost a login more than 256 MiB of memory, or more than about a second of one core.
+    ///
+    /// # Errors
+    /// See [`UnusableHash`].
+    fn vet(&self, hash: &str) -> Result<(), UnusableHash>;
+}
+
+/// Why a hash that another system made is of no use here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableHash {
+    /// In no format that is known.
+    #[error("this is no password hash that is known here: bcrypt, scrypt, PBKDF2 and argon2 are")]
+    Unknown,
+    /// In the format of that name, and not whole.
+    #[error("this {0} hash is not in one piece, or has parts that are not known here")]
+    Malformed(&'static str),
+    /// In the format of that name, with parameters that nobody may make a login pay for.
+    #[error("this {0} hash would cost a login {1}")]
+    TooCostly(&'static str, &'static str),
 }
 
 /// What a new account is made of.
@@ -61,8 +87,8 @@ pub enum Registered {
 pub struct Credentials {
     /// The account.
     pub user: User,
-    /// The PHC string of its password.
-    pub password_hash: String,
+    /// What its password was hashed to, here or by the system that the account comes from. `None` until its owner sets one.
+    pub password_hash: Option<String>,
     /// Which password that is.
     pub password_version: PasswordVersion,
     /// Whether an operator has shut the account.

@@ -2,24 +2,29 @@
 
 mod accounts;
 mod mail;
+mod mail_ledger;
 mod recovery;
 mod retention;
 mod sessions;
 mod tokens;
+mod user_directory;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use accounts::{
-    AccountChanges, Credentials, Match, NewUser, PasswordHasher, ProfileChange, Registered, Users,
+    AccountChanges, Credentials, HashFormats, Match, NewUser, PasswordHasher, ProfileChange, Registered,
+    UnusableHash, Users,
 };
 pub use mail::{
     ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail, StoredMailToken,
 };
+pub use mail_ledger::MailLedger;
 pub use recovery::{MailTokens, Recovery, TokenMail};
 pub use retention::{Archive, Purged, Retention};
 pub use sessions::{EndCursor, News, Revocations, Rotation, SessionDirectory, Sessions, Subscription};
 pub use tokens::{KeyVault, NewKey, OpenKey, SealedSeed, SigningKeys, StoredKey, TokenError, Tokens};
+pub use user_directory::{AccountRecord, Addition, UserDirectory};
 
 /// A failure that no client can act on other than by trying again. Its cause is for the log alone.
 #[derive(Debug, thiserror::Error)]

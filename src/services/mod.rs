@@ -5,6 +5,7 @@ mod access;
 mod account;
 mod authentication;
 mod housekeeping;
+mod mail_desk;
 mod mailing;
 mod passwords;
 mod posting;
@@ -14,6 +15,7 @@ mod revocation;
 mod sessions;
 mod sightings;
 mod signing;
+mod user_desk;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ pub use access::{Access, AccessError};
 pub use account::{Accounts, ChangePasswordError, DeleteAccountError, RequestEmailChangeError};
 pub use authentication::{Authentication, LoginError, LoginSuccess, LogoutRequest, RefreshError};
 pub use housekeeping::Housekeeping;
+pub use mail_desk::{MailDesk, MailDeskError};
 pub use mailing::{Delivery, Mailing};
 pub use recovery::{PasswordRecovery, ResetPasswordError};
 pub use registration::{MailTokenError, NewAccount, RegisterError, Registration};
@@ -28,13 +31,14 @@ pub use revocation::{Mirror, Standing};
 pub use sessions::{EndSessionError, OwnSessions, SessionsSeen};
 pub use sightings::Sightings;
 pub use signing::{Signing, SigningError};
+pub use user_desk::{CreateUserError, ImportRefusal, Imported, UserDesk, UserDeskError};
 
 pub(crate) use passwords::Passwords;
 pub(crate) use posting::Posting;
 
 use crate::ports::{Mailbox, Readiness, StoredMail};
 
-pub use crate::ports::{ProfileChange, Unexpected};
+pub use crate::ports::{AccountRecord, ProfileChange, Unexpected};
 
 /// Everything that the transports (GraphQL and HTTP) can ask for.
 pub struct Services {

@@ -56,8 +56,8 @@ impl Passwords {
         found: Option<Credentials>,
         password: Password,
     ) -> Result<Option<Credentials>, Unexpected> {
-        let phc = found.as_ref().map(|credentials| credentials.password_hash.clone());
-        let outcome = self.hasher.verify(password.clone(), phc).await?;
+        let hash = found.as_ref().and_then(|credentials| credentials.password_hash.clone());
+        let outcome = self.hasher.verify(password.clone(), hash).await?;
         let Some(credentials) = found.filter(|credentials| !credentials.disabled) else { return Ok(None) };
         match outcome {
             Match::No => return Ok(None),
@@ -68,10 +68,11 @@ impl Passwords {
     }
 
     /// Hashes a password again with the current parameters, now that it is at hand. No login fails by this.
-    async fn rehash(&self, old: &Credentials, password: Password) {
+    async fn rehash(&self, owner: &Credentials, password: Password) {
+        let Some(old) = &owner.password_hash else { return };
         let rehashed = async {
             let new = self.hasher.hash(password).await?;
-            self.users.rehash(old.user.id, &old.password_hash, &new).await
+            self.users.rehash(owner.user.id, old, &new).await
         };
         if let Err(error) = rehashed.await {
             tracing::warn!(

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::support::program::output;
+use crate::support::program::{output, printed};
 use crate::support::{Mode, TestApp, Tokens, eventually, in_both_modes};
 
 const NEW_SECRET: &str = "q3Vx0mJm1n9cYd8rT5uWzA7bK2eP4hLs6fGiNoQtRvE=";
@@ -34,14 +34,7 @@ async fn published(app: &TestApp) -> Vec<String> {
 
 /// `authql keys …` with the settings of a running instance.
 fn keys(app: &TestApp, arguments: &[&str]) -> Output {
-    let names = ["DATABASE_URL", "AUTHQL_SECRET", "AUTHQL_PUBLIC_URL"];
-    let settings: Vec<_> = names.map(|name| (name, app.setting(name))).to_vec();
-    output(Path::new("/"), &settings, &[&["keys"], arguments].concat())
-}
-
-fn printed(output: Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    output(Path::new("/"), &app.operator_settings(), &[&["keys"], arguments].concat())
 }
 
 in_both_modes! {

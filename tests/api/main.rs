@@ -15,9 +15,11 @@ mod edge;
 
 mod faults;
 mod keys;
+mod mail_desk;
 mod mailing;
 mod model;
 mod origins;
+mod passwords;
 mod program;
 mod recovery;
 mod registration;
@@ -25,4 +27,5 @@ mod revocation;
 mod sessions;
 mod storm;
 mod transport;
+mod users;
 mod verifying;

@@ -2,6 +2,7 @@
 
 mod account_changes;
 mod archive;
+mod mail_ledger;
 mod mail_tokens;
 mod mailing;
 mod outbox;
@@ -9,6 +10,7 @@ mod recovery;
 mod session_directory;
 mod sessions;
 mod signing_keys;
+mod user_directory;
 mod users;
 
 use std::path::Path;
@@ -23,11 +25,13 @@ use tracing::log::LevelFilter;
 
 pub use account_changes::PgAccountChanges;
 pub use archive::PgArchive;
+pub use mail_ledger::PgMailLedger;
 pub use outbox::PgOutbox;
 pub use recovery::PgRecovery;
 pub use session_directory::PgSessionDirectory;
 pub use sessions::PgSessions;
 pub use signing_keys::PgSigningKeys;
+pub use user_directory::PgUserDirectory;
 pub use users::PgUsers;
 
 use crate::ports::{Readiness, Unexpected};
@@ -120,6 +124,12 @@ impl Database {
         PgUsers(self.pool.clone())
     }
 
+    /// The same, as an operator sees them.
+    #[must_use]
+    pub fn user_directory(&self) -> PgUserDirectory {
+        PgUserDirectory(self.pool.clone())
+    }
+
     /// What their owners change about them.
     #[must_use]
     pub fn account_changes(&self) -> PgAccountChanges {
@@ -154,6 +164,12 @@ impl Database {
     #[must_use]
     pub fn outbox(&self) -> PgOutbox {
         PgOutbox(self.pool.clone())
+    }
+
+    /// The mails in it, as an operator sees them.
+    #[must_use]
+    pub fn mail_ledger(&self) -> PgMailLedger {
+        PgMailLedger(self.pool.clone())
     }
 
     /// What in it grows old.

@@ -159,7 +159,7 @@ struct CredentialsRow {
     name: Option<String>,
     locale: String,
     created_at: DateTime<Utc>,
-    password_hash: String,
+    password_hash: Option<String>,
     password_version: i32,
     disabled_at: Option<DateTime<Utc>>,
 }

@@ -9,10 +9,17 @@ use super::*;
 use crate::domain::{Locale, PasswordVersion};
 use crate::ports::{NewUser, Registered, TokenMail};
 
+#[derive(Clone)]
+struct Account {
+    email: EmailAddress,
+    hash: Option<&'static str>,
+    disabled: bool,
+}
+
 /// The world of a login: at most one account, and a hasher that keeps count. What a refused login never asks for is missing.
 #[derive(Default)]
 struct World {
-    account: Option<(EmailAddress, bool)>,
+    account: Option<Account>,
     verified: Mutex<Vec<Option<String>>>,
 }
 
@@ -24,7 +31,11 @@ impl PasswordHasher for World {
 
     async fn verify(&self, _: Password, phc: Option<String>) -> Result<Match, Unexpected> {
         self.verified.lock().unwrap().push(phc.clone());
-        Ok(if phc.as_deref() == Some("right") { Match::Yes } else { Match::No })
+        Ok(match phc.as_deref() {
+            Some("right") => Match::Yes,
+            Some("right once") => Match::Outdated,
+            _ => Match::No,
+        })
     }
 }
 
@@ -39,7 +50,7 @@ impl Users for World {
     }
 
     async fn find_credentials(&self, _: &EmailAddress) -> Result<Option<Credentials>, Unexpected> {
-        Ok(self.account.clone().map(|(email, disabled)| Credentials {
+        Ok(self.account.clone().map(|Account { email, hash, disabled }| Credentials {
             user: User {
                 id: UserId::generate(DateTime::UNIX_EPOCH),
                 email,
@@ -48,7 +59,7 @@ impl Users for World {
                 locale: Locale::default(),
                 created_at: DateTime::UNIX_EPOCH,
             },
-            password_hash: if disabled { "right" } else { "wrong" }.to_owned(),
+            password_hash: hash.map(str::to_owned),
             password_version: PasswordVersion(1),
             disabled,
         }))
@@ -67,22 +78,33 @@ fn missing() -> Unexpected {
     Unexpected::fault("a refused login", "never asks for this")
 }
 
-/// What was verified for a login that was refused.
-async fn refused(account: Option<(EmailAddress, bool)>) -> Vec<Option<String>> {
+/// Whether a login succeeded, and what was verified for it.
+async fn login(account: Option<Account>) -> (bool, Vec<Option<String>>) {
     let world = Arc::new(World { account, ..World::default() });
     let passwords =
         Passwords { hasher: world.clone(), users: world.clone(), policy: PasswordPolicy { min_length: 8 } };
     let (email, password) =
         (EmailAddress::parse("ada@example.com").unwrap(), Password::parse("a password").unwrap());
-    assert!(passwords.check(&email, password).await.unwrap().is_none());
-    world.verified.lock().unwrap().clone()
+    let is_in = passwords.check(&email, password).await.unwrap().is_some();
+    (is_in, world.verified.lock().unwrap().clone())
+}
+
+fn account(hash: Option<&'static str>, disabled: bool) -> Option<Account> {
+    let email = EmailAddress::parse("ada@example.com").unwrap();
+    Some(Account { email, hash, disabled })
 }
 
 #[tokio::test]
 async fn every_refused_login_costs_one_verification() {
-    let ada = EmailAddress::parse("ada@example.com").unwrap();
-    let nobody = refused(None).await;
-    let wrong = refused(Some((ada.clone(), false))).await;
-    let shut = refused(Some((ada, true))).await;
-    assert_eq!((nobody, wrong.len(), shut.len()), (vec![None], 1, 1));
+    let cost = |hash: Option<&str>| (false, vec![hash.map(str::to_owned)]);
+    assert_eq!(login(None).await, cost(None));
+    assert_eq!(login(account(Some("wrong"), false)).await, cost(Some("wrong")));
+    assert_eq!(login(account(Some("right"), true)).await, cost(Some("right")));
+    assert_eq!(login(account(None, false)).await, cost(None), "imported without a password");
+}
+
+/// SECURITY.md PWD-6. The hasher of this world makes no new hashes.
+#[tokio::test]
+async fn no_login_fails_because_its_hash_could_not_be_renewed() {
+    assert!(login(account(Some("right once"), false)).await.0);
 }

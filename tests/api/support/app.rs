@@ -165,6 +165,13 @@ impl TestApp {
         &self.settings.iter().find(|(known, _)| *known == name).unwrap().1
     }
 
+    /// The settings that an operator's commands beside it need.
+    pub fn operator_settings(&self) -> Vec<(&'static str, &str)> {
+        let names = ["DATABASE_URL", "REDIS_URL", "AUTHQL_SECRET", "AUTHQL_PUBLIC_URL"];
+        let theirs = self.settings.iter().filter(|(name, _)| names.contains(name));
+        theirs.map(|(name, text)| (*name, text.as_str())).collect()
+    }
+
     /// A connection to its database.
     pub async fn database(&self) -> sqlx::PgConnection {
         <sqlx::PgConnection as sqlx::Connection>::connect(self.setting("DATABASE_URL")).await.unwrap()

@@ -33,6 +33,18 @@ pub fn output(folder: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> O
     command(folder, settings).args(arguments).output().unwrap()
 }
 
+/// What it printed.
+pub fn printed(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What it complained about, and its exit code.
+pub fn complaint(output: Output) -> (String, i32) {
+    assert!(!output.status.success());
+    (String::from_utf8(output.stderr).unwrap(), output.status.code().unwrap())
+}
+
 impl Program {
     /// Starts it in `folder` and waits for its banner.
     pub fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {

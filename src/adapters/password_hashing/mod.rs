@@ -1,0 +1,150 @@
+//! Passwords on lanes of their own: memory is bounded by their number, and the async threads never hash.
+//!
+//! New hashes are argon2id (RFC 9106). Those that accounts brought along from another system are verified too, on the same
+//! lanes, until the first login of each replaces them.
+
+mod argon2id;
+mod foreign;
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use self::argon2id::{Argon2Hash, Argon2id};
+use self::foreign::ForeignHash;
+use crate::domain::Password;
+use crate::ports::{HashFormats, Match, PasswordHasher, Unexpected, UnusableHash};
+
+/// How many passwords may wait for each lane: about a second of work at the default cost.
+const QUEUE_PER_LANE: usize = 64;
+/// The longest text of a hash, in bytes. The longest that anybody writes is under 200.
+const LONGEST: usize = 512;
+
+/// [`PasswordHasher`] with threads that do nothing else.
+pub struct HashingLanes {
+    jobs: SyncSender<Job>,
+}
+
+/// One password for a lane. The reply goes nowhere when nobody waits any longer.
+enum Job {
+    Hash(Password, oneshot::Sender<Result<String, Unexpected>>),
+    Verify(Password, Option<String>, oneshot::Sender<Result<Match, Unexpected>>),
+}
+
+impl HashingLanes {
+    /// Starts `lanes` threads, each with `memory_kib` KiB of its own for as long as it lives.
+    ///
+    /// # Errors
+    /// When argon2 does not take the cost, or the system gives no threads.
+    pub fn start(lanes: usize, memory_kib: u32, iterations: u32) -> Result<Self, Unexpected> {
+        let argon2id = Argon2id::new(memory_kib, iterations)?;
+        let (jobs, queue) = sync_channel(lanes * QUEUE_PER_LANE);
+        let queue = Arc::new(Mutex::new(queue));
+        for number in 1..=lanes {
+            let queue = Arc::clone(&queue);
+            let lane = Lane(argon2id.clone());
+            thread::Builder::new()
+                .name(format!("hashing-{number}"))
+                .spawn(move || lane.run(&queue))
+                .map_err(|error| Unexpected::fault("no thread for hashing", error))?;
+        }
+        Ok(Self { jobs })
+    }
+
+    fn enqueue(&self, job: Job) -> Result<(), Unexpected> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Unexpected::unavailable("password hashing", "the queue is full"),
+            TrySendError::Disconnected(_) => Unexpected::fault("password hashing", "no lane is left"),
+        })
+    }
+}
+
+#[async_trait]
+impl PasswordHasher for HashingLanes {
+    async fn hash(&self, password: Password) -> Result<String, Unexpected> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(Job::Hash(password, reply))?;
+        answer.await.map_err(lane_died)?
+    }
+
+    async fn verify(&self, password: Password, hash: Option<String>) -> Result<Match, Unexpected> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(Job::Verify(password, hash, reply))?;
+        answer.await.map_err(lane_died)?
+    }
+}
+
+/// One thread, and what it hashes with.
+struct Lane(Argon2id);
+
+impl Lane {
+    /// Works until the last sender is gone.
+    fn run(mut self, queue: &Mutex<Receiver<Job>>) {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            // The result of a send is of no interest: a client that went away gets no answer.
+            match next {
+                Ok(Job::Hash(_, reply)) if reply.is_closed() => {}
+                Ok(Job::Verify(_, _, reply)) if reply.is_closed() => {}
+                Ok(Job::Hash(password, reply)) => drop(reply.send(self.0.hash(&password))),
+                Ok(Job::Verify(password, hash, reply)) => {
+                    drop(reply.send(self.verify(&password, hash.as_deref())));
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn verify(&mut self, password: &Password, hash: Option<&str>) -> Result<Match, Unexpected> {
+        let Some(hash) = hash else {
+            self.0.hash(password)?;
+            return Ok(Match::No);
+        };
+        match StoredHash::parse(hash).map_err(|error| Unexpected::fault("a stored hash", error))? {
+            StoredHash::Argon2(stored) => self.0.verify(password, &stored),
+            StoredHash::Foreign(stored) => {
+                Ok(if stored.is_of(password)? { Match::Outdated } else { Match::No })
+            }
+        }
+    }
+}
+
+/// A hash as it stands in a row.
+enum StoredHash {
+    Argon2(Argon2Hash),
+    Foreign(ForeignHash),
+}
+
+impl StoredHash {
+    fn parse(text: &str) -> Result<Self, UnusableHash> {
+        if text.len() > LONGEST {
+            return Err(UnusableHash::Unknown);
+        }
+        match Argon2Hash::parse(text) {
+            Some(argon2) => Ok(Self::Argon2(argon2?)),
+            None => ForeignHash::parse(text).ok_or(UnusableHash::Unknown)?.map(Self::Foreign),
+        }
+    }
+}
+
+/// The formats that the lanes can verify.
+pub struct KnownFormats;
+
+impl HashFormats for KnownFormats {
+    fn vet(&self, hash: &str) -> Result<(), UnusableHash> {
+        match StoredHash::parse(hash)? {
+            StoredHash::Argon2(argon2) => argon2.check_cost(),
+            StoredHash::Foreign(foreign) => foreign.check_cost(),
+        }
+    }
+}
+
+fn lane_died(error: oneshot::error::RecvError) -> Unexpected {
+    Unexpected::fault("a hashing lane died", error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! Accounts in Postgres, as an operator sees them.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::sessions::end_all;
+use super::unexpected;
+use super::users::UserRow;
+use crate::domain::{EmailAddress, PersonName, SessionEnd, SessionId, User, UserId};
+use crate::ports::{AccountRecord, Addition, Unexpected, UserDirectory};
+
+/// [`UserDirectory`] in the table `users`.
+pub struct PgUserDirectory(pub(super) PgPool);
+
+#[async_trait]
+impl UserDirectory for PgUserDirectory {
+    async fn add(&self, accounts: &[AccountRecord]) -> Result<Vec<Addition>, Unexpected> {
+        let mut transaction = self.0.begin().await.map_err(unexpected)?;
+        let column = Columns::of(accounts);
+        let added = sqlx::query!(
+            "INSERT INTO users (id, email, email_canonical, email_verified_at, password_hash, name, locale,
+                 created_at, disabled_at)
+             SELECT id, email, email_canonical, email_verified_at, password_hash, name, locale, created_at,
+                 disabled_at
+             FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
+                 $8::timestamptz[], $9::timestamptz[])
+                 AS new (id, email, email_canonical, email_verified_at, password_hash, name, locale, created_at,
+                     disabled_at)
+             ON CONFLICT DO NOTHING
+             RETURNING id, email_canonical",
+            &column.id,
+            &column.email as &[&str],
+            &column.email_canonical,
+            &column.email_verified_at as &[Option<DateTime<Utc>>],
+            &column.password_hash as &[Option<&str>],
+            &column.name as &[Option<&str>],
+            &column.locale as &[&str],
+            &column.created_at,
+            &column.disabled_at as &[Option<DateTime<Utc>>],
+        )
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(unexpected)?;
+        let mut added: HashSet<(Uuid, String)> =
+            added.into_iter().map(|row| (row.id, row.email_canonical)).collect();
+        let there = if added.len() == accounts.len() {
+            Vec::new()
+        } else {
+            // Which of the two constraints the others met.
+            sqlx::query_scalar!(
+                "SELECT email_canonical
+                 FROM users
+                 WHERE email_canonical = ANY($1)",
+                &column.email_canonical,
+            )
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(unexpected)?
+        };
+        transaction.commit().await.map_err(unexpected)?;
+        let there: HashSet<String> = there.into_iter().collect();
+        let additions = column.id.into_iter().zip(column.email_canonical).map(|key| {
+            // Taken out, so that of two that are the same one counts as added.
+            if added.remove(&key) {
+                Addition::Added
+            } else if there.contains(&key.1) {
+                Addition::AddressTaken
+            } else {
+                Addition::IdTaken
+            }
+        });
+        Ok(additions.collect())
+    }
+
+    async fn page(&self, last: Option<UserId>, count: u32) -> Result<Vec<AccountRecord>, Unexpected> {
+        // No account has the nil id, which comes before all others.
+        let rows = sqlx::query!(
+            "SELECT id, email, email_verified_at, password_hash, name, locale, created_at, disabled_at
+             FROM users
+             WHERE id > $1
+             ORDER BY id
+             LIMIT $2",
+            last.map_or(Uuid::nil(), Uuid::from),
+            i64::from(count),
+        )
+        .fetch_all(&self.0)
+        .await
+        .map_err(unexpected)?;
+        let records = rows.into_iter().map(|row| {
+            let user = UserRow {
+                id: row.id,
+                email: row.email,
+                email_verified_at: row.email_verified_at,
+                name: row.name,
+                locale: row.locale,
+                created_at: row.created_at,
+            };
+            Ok(AccountRecord {
+                user: User::try_from(user)?,
+                password_hash: row.password_hash,
+                disabled_at: row.disabled_at,
+            })
+        });
+        records.collect()
+    }
+
+    async fn disable(
+        &self,
+        email: &EmailAddress,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<SessionId>>, Unexpected> {
+        let mut transaction = self.0.begin().await.map_err(unexpected)?;
+        let Some(id) = lock(&mut transaction, email).await? else { return Ok(None) };
+        let ended = end_all(&mut transaction, id, None, SessionEnd::Disabled, now).await?;
+        sqlx::query!(
+            "UPDATE users
+             SET disabled_at = $2
+             WHERE id = $1 AND disabled_at IS NULL",
+            id,
+            now,
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(unexpected)?;
+        transaction.commit().await.map_err(unexpected)?;
+        Ok(Some(ended))
+    }
+
+    async fn enable(&self, email: &EmailAddress) -> Result<bool, Unexpected> {
+        let opened = sqlx::query!(
+            "UPDATE users
+             SET disabled_at = NULL
+             WHERE email_canonical = $1",
+            email.canonical(),
+        )
+        .execute(&self.0)
+        .await
+        .map_err(unexpected)?;
+        Ok(opened.rows_affected() == 1)
+    }
+
+    async fn delete(
+        &self,
+        email: &EmailAddress,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<SessionId>>, Unexpected> {
+        let mut transaction = self.0.begin().await.map_err(unexpected)?;
+        let Some(id) = lock(&mut transaction, email).await? else { return Ok(None) };
+        let ended = end_all(&mut transaction, id, None, SessionEnd::Deleted, now).await?;
+        // A trigger forgets what is personal elsewhere.
+        sqlx::query!("DELETE FROM users WHERE id = $1", id)
+            .execute(&mut *transaction)
+            .await
+            .map_err(unexpected)?;
+        transaction.commit().await.map_err(unexpected)?;
+        Ok(Some(ended))
+    }
+}
+
+/// Locks the account with this address, so that no session of it starts before the transaction is over.
+async fn lock(connection: &mut PgConnection, email: &EmailAddress) -> Result<Option<Uuid>, Unexpected> {
+    sqlx::query_scalar!(
+        "SELECT id
+         FROM users
+         WHERE email_canonical = $1
+         FOR UPDATE",
+        email.canonical(),
+    )
+    .fetch_optional(connection)
+    .await
+    .map_err(unexpected)
+}
+
+/// Accounts by column, as one statement takes them.
+#[derive(Default)]
+struct Columns<'a> {
+    id: Vec<Uuid>,
+    email: Vec<&'a str>,
+    email_canonical: Vec<String>,
+    email_verified_at: Vec<Option<DateTime<Utc>>>,
+    password_hash: Vec<Option<&'a str>>,
+    name: Vec<Option<&'a str>>,
+    locale: Vec<&'a str>,
+    created_at: Vec<DateTime<Utc>>,
+    disabled_at: Vec<Option<DateTime<Utc>>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(accounts: &'a [AccountRecord]) -> Self {
+        let mut columns = Self::default();
+        for AccountRecord { user, password_hash, disabled_at } in accounts {
+            columns.id.push(user.id.into());
+            columns.email.push(user.email.as_str());
+            columns.email_canonical.push(user.email.canonical());
+            columns.email_verified_at.push(user.email_verified_at);
+            columns.password_hash.push(password_hash.as_deref());
+            columns.name.push(user.name.as_ref().map(PersonName::as_str));
+            columns.locale.push(user.locale.as_str());
+            columns.created_at.push(user.created_at);
+            columns.disabled_at.push(*disabled_at);
+        }
+        columns
+    }
+}

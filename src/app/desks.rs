@@ -1,0 +1,43 @@
+//! What operators work with on the command line, beside the servers that run.
+
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use super::StartError;
+use super::compose::{accelerators, hasher};
+use crate::adapters::password_hashing::KnownFormats;
+use crate::adapters::postgres::Database;
+use crate::config::{Config, PasswordsConfig};
+use crate::ports::Clock;
+use crate::services::{MailDesk, Mirror, Passwords, UserDesk};
+
+pub(super) async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, StartError> {
+    let database = database(config).await?;
+    let (revocations, _) = accelerators(&config.stores)?;
+    let sessions = Arc::new(database.sessions());
+    let passwords = PasswordsConfig { lanes: 1, ..config.passwords };
+    Ok(UserDesk {
+        clock: clock.clone(),
+        directory: Arc::new(database.user_directory()),
+        formats: Arc::new(KnownFormats),
+        passwords: Passwords {
+            hasher: Arc::new(hasher(passwords)?),
+            users: Arc::new(database.users()),
+            policy: passwords.policy,
+        },
+        mirror: Mirror::new(revocations, sessions, clock, config.sessions.blacklist_ttl()),
+    })
+}
+
+pub(super) async fn mails(config: &Config, clock: Arc<dyn Clock>) -> Result<MailDesk, StartError> {
+    Ok(MailDesk { clock, ledger: Arc::new(database(config).await?.mail_ledger()) })
+}
+
+/// The database of `DATABASE_URL`, its schema up to date.
+async fn database(config: &Config) -> Result<Database, StartError> {
+    let url = config.stores.database_url.as_ref().ok_or(StartError::NoDatabase)?;
+    let database = Database::at(url.expose_secret())?;
+    database.migrate().await?;
+    Ok(database)
+}

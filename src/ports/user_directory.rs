@@ -1,0 +1,60 @@
+//! Accounts as an operator sees them: by address, and many at once.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::Unexpected;
+use crate::domain::{EmailAddress, SessionId, User, UserId};
+
+/// An account with everything that is kept of it, so that it can be moved from one server to another.
+#[derive(Clone)]
+pub struct AccountRecord {
+    /// What it shows of its owner.
+    pub user: User,
+    /// What its password was hashed to; `None` until its owner sets one.
+    pub password_hash: Option<String>,
+    /// Since when it is shut; `None` where it is open.
+    pub disabled_at: Option<DateTime<Utc>>,
+}
+
+/// What became of an account that was to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addition {
+    /// It is there now.
+    Added,
+    /// Its address has an account, which was left as it is.
+    AddressTaken,
+    /// Its id is that of another account.
+    IdTaken,
+}
+
+/// Accounts as an operator sees them. No method mails anybody.
+///
+/// A method that shuts or deletes an account MUST end its sessions in the same transaction, and answers those that were live;
+/// `None` where the address has no account.
+#[async_trait]
+pub trait UserDirectory: Send + Sync + 'static {
+    /// Adds accounts in one transaction, and answers what became of each, in their order. Of several with the same address
+    /// or id, one is added.
+    async fn add(&self, accounts: &[AccountRecord]) -> Result<Vec<Addition>, Unexpected>;
+
+    /// At most `count` accounts in the order of their ids, those after `last` only.
+    async fn page(&self, last: Option<UserId>, count: u32) -> Result<Vec<AccountRecord>, Unexpected>;
+
+    /// Shuts the account. One that is shut stays as it is.
+    async fn disable(
+        &self,
+        email: &EmailAddress,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<SessionId>>, Unexpected>;
+
+    /// Opens an account that was shut. `false` where the address has none.
+    async fn enable(&self, email: &EmailAddress) -> Result<bool, Unexpected>;
+
+    /// Deletes the account and everything personal in it.
+    async fn delete(
+        &self,
+        email: &EmailAddress,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<SessionId>>, Unexpected>;
+}
