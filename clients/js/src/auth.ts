@@ -13,7 +13,7 @@ export interface AuthOptions {
    * where you say.
    */
   storage: "indexeddb" | "cookie" | "memory" | TokenStorage;
-  /** Called in every tab when a session has ended. Clear what was shown of the account, and show the login form. */
+  /** Called in every tab when a session has ended, before `state` changes: the place to note why. */
   onSignedOut?: (reason: SignedOutReason) => void;
   fetch?: typeof fetch;
   /** How long an answer may take before it counts as lost, in milliseconds; 15 seconds when left out. */
@@ -115,8 +115,8 @@ export function createAuth(options: AuthOptions): Auth {
     // A cookie that was never there is refused as well: nothing that anybody would want to hear of.
     const matters = state === "signedIn" || reason === "REFRESH_TOKEN_REUSED";
     forget();
-    enter("signedOut");
     if (matters) options.onSignedOut?.(reason);
+    enter("signedOut");
   }
 
   function hear(message: Message): void {

@@ -1,0 +1,17 @@
+/** Who is signed in. */
+
+import { useSyncExternalStore } from "react";
+import { createAuth, type AuthState, type SignedOutReason } from "authql-client";
+
+/** Why the last session ended, for the page that comes next to say. */
+export let lastGoodbye: SignedOutReason | null = null;
+
+export const auth = createAuth({
+  url: "/graphql",
+  storage: "indexeddb",
+  onSignedOut: (reason) => (lastGoodbye = reason),
+});
+
+export function useAuthState(): AuthState {
+  return useSyncExternalStore(auth.subscribe, () => auth.state);
+}
