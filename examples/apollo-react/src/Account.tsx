@@ -13,7 +13,7 @@ import { useReturn } from "./ui/useReturn";
 import { Waiting } from "./ui/Waiting";
 
 export function Account() {
-  const { data, error, refetch } = useQuery(ME, { fetchPolicy: "cache-and-network" });
+  const { data, error, loading, refetch } = useQuery(ME, { fetchPolicy: "cache-and-network" });
   const [resendVerification] = useMutation(RESEND_VERIFICATION);
   const [revokeSession] = useMutation(REVOKE_SESSION, { refetchQueries: [ME] });
   const [changePassword] = useMutation(CHANGE_PASSWORD, { refetchQueries: [ME] });
@@ -21,7 +21,7 @@ export function Account() {
   useReturn(again);
 
   const me = data?.me;
-  if (!me) return <Waiting problem={error && describeUnavailable()} onRetry={again} />;
+  if (!me) return <Waiting problem={error && !loading ? describeUnavailable() : undefined} onRetry={again} />;
   return (
     <Page title={`Hello ${me.name ?? me.email}`}>
       <p>

@@ -13,7 +13,7 @@ import { useReturn } from "./ui/useReturn";
 import { Waiting } from "./ui/Waiting";
 
 export function Account() {
-  const [{ data, error }, refetch] = useQuery({ query: ME, requestPolicy: "cache-and-network" });
+  const [{ data, error, fetching }, refetch] = useQuery({ query: ME, requestPolicy: "cache-and-network" });
   const [, resendVerification] = useMutation(RESEND_VERIFICATION);
   const [, revokeSession] = useMutation(REVOKE_SESSION);
   const [, changePassword] = useMutation(CHANGE_PASSWORD);
@@ -21,7 +21,7 @@ export function Account() {
   useReturn(again);
 
   const me = data?.me;
-  if (!me) return <Waiting problem={error && describeUnavailable()} onRetry={again} />;
+  if (!me) return <Waiting problem={error && !fetching ? describeUnavailable() : undefined} onRetry={again} />;
   return (
     <Page title={`Hello ${me.name ?? me.email}`}>
       <p>

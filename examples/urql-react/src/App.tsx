@@ -25,7 +25,7 @@ export function App() {
 
 /** Finds out whether somebody is signed in. A server that is away leaves that open. */
 function Opening() {
-  const { run, problem } = useAction(auth.getAccessToken);
+  const { run, isRunning, problem } = useAction(auth.getAccessToken);
   useEffect(() => void run(), []);
-  return <Waiting problem={problem} onRetry={() => void run()} />;
+  return <Waiting problem={isRunning ? undefined : problem} onRetry={() => void run()} />;
 }

@@ -20,6 +20,7 @@ export function Confirm() {
           <Form
             fields={{}}
             action="Confirm"
+            once
             send={async () => (await verifyEmail({ input: { token } })).data?.verifyEmail}
             onSuccess={({ email }) => `${email} is confirmed. Thank you.`}
           />
@@ -32,6 +33,7 @@ export function Confirm() {
           <Form
             fields={{}}
             action="Confirm"
+            once
             send={async () => (await confirmEmailChange({ input: { token } })).data?.confirmEmailChange}
             onSuccess={({ email }) => `From now on you sign in with ${email}.`}
           />
@@ -44,6 +46,7 @@ export function Confirm() {
           <Form
             fields={{ newPassword: { label: "New password", type: "password", autoComplete: "new-password" } }}
             action="Set the password"
+            once
             send={async (input) => (await resetPassword({ input: { ...input, token } })).data?.resetPassword}
             onSuccess={() => "Your new password is set. Sign in with it."}
           />

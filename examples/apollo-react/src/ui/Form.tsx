@@ -18,9 +18,11 @@ interface Props<Name extends string, Result> {
   send: (values: Record<Name, string>) => Promise<Result>;
   /** May return what to tell the person. */
   onSuccess?: (result: Success<Result>) => string | void;
+  /** Whether there is nothing to do again after a success. */
+  once?: boolean;
 }
 
-export function Form<Name extends string, Result>({ fields, action, send, onSuccess }: Props<Name, Result>) {
+export function Form<Name extends string, Result>({ fields, action, send, onSuccess, once }: Props<Name, Result>) {
   const sending = useAction(send, onSuccess);
   const form = useRef<HTMLFormElement>(null);
   const id = useId();
@@ -61,7 +63,7 @@ export function Form<Name extends string, Result>({ fields, action, send, onSucc
         );
       })}
       <Outcomes {...sending} />
-      <button aria-disabled={sending.isRunning}>{action}</button>
+      {!(once && sending.done) && <button aria-disabled={sending.isRunning}>{action}</button>}
     </form>
   );
 }
