@@ -1,6 +1,6 @@
 /**
- * The pages of docs/clients, done as they say: each block of code that begins with the name of a file becomes that file, all of
- * a page are compiled with `tsc --strict`, and what can be run is run against the real server.
+ * The pages of docs/clients and the README, done as they say: each block of code that begins with the name of a file becomes
+ * that file, all of a page are compiled with `tsc --strict`, and what can be run is run against the real server.
  */
 
 import assert from "node:assert/strict";
@@ -17,10 +17,10 @@ const email = "ada@example.com";
 
 /** Writes the files of a page into a folder of their own, for the server and the storage of this test. */
 function unfold(page, resolution = { module: "nodenext" }) {
-  const folder = path(`build/docs/${page}`);
+  const folder = path(`build/${page}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const text = readFileSync(path(`../../docs/clients/${page}.md`), "utf8");
+  const text = readFileSync(path(`../../${page}`), "utf8");
   for (const [, name, code] of text.matchAll(/^```\w+\n(?:\/\/|#) (\S+\.\w+)\n(.*?)^```$/gms)) {
     const here = code.replaceAll("http://127.0.0.1:8080", origin).replaceAll('"indexeddb"', '"memory"');
     writeFileSync(`${folder}/${name}`, here);
@@ -63,28 +63,28 @@ before(async () => {
 });
 
 test("apollo.md", async () => {
-  const folder = unfold("apollo");
+  const folder = unfold("docs/clients/apollo.md");
   await call(folder, "tsc");
   assert.deepEqual(await linesOf(folder, "main.js"), [email, "refreshes: 0"]);
   assert.deepEqual(await linesOf(folder, "by-hand.js"), [...Array(10).fill(email), "UNAUTHENTICATED", "refreshes: 1"]);
 });
 
 test("urql.md", async () => {
-  const folder = unfold("urql");
+  const folder = unfold("docs/clients/urql.md");
   await call(folder, "tsc");
   assert.deepEqual(await linesOf(folder, "main.js"), [email, "refreshes: 0"]);
   assert.deepEqual(await linesOf(folder, "by-hand.js"), [...Array(10).fill(email), "refreshes: 1"]);
 });
 
 test("graphql-request.md", async () => {
-  const folder = unfold("graphql-request");
+  const folder = unfold("docs/clients/graphql-request.md");
   await call(folder, "tsc");
   assert.deepEqual(await linesOf(folder, "main.js"), [email, "refreshes: 0"]);
 });
 
 test("relay.md", async () => {
   // As in a project with a bundler, whose part Babel plays here.
-  const folder = unfold("relay", { module: "esnext", moduleResolution: "bundler", noEmit: true });
+  const folder = unfold("docs/clients/relay.md", { module: "esnext", moduleResolution: "bundler", noEmit: true });
   writeFileSync(`${folder}/package.json`, JSON.stringify({ type: "commonjs" }));
   cpSync(path("../../schema.graphql"), `${folder}/schema.graphql`);
   await call(folder, "relay-compiler", "relay.config.json");
@@ -94,8 +94,12 @@ test("relay.md", async () => {
   assert.deepEqual(await linesOf(folder, "main.js"), [email, "refreshes: 0"]);
 });
 
+test("README.md", async () => {
+  await call(unfold("README.md"), "tsc");
+});
+
 test("curl.md", async () => {
-  const folder = unfold("curl");
+  const folder = unfold("docs/clients/curl.md");
   const printed = await execute("sh", ["main.sh"], folder);
   // The page shows what is printed, below what prints it.
   const shown = readFileSync(`${folder}/main.sh`, "utf8").match(/(?<=^# )\{.*$/gm);

@@ -35,6 +35,7 @@ const TOP_LEVEL = `| code | cause | remedy |
 | \`GRAPHQL_PARSE_FAILED\` | The document is not GraphQL | Mend the client |
 | \`GRAPHQL_VALIDATION_FAILED\` | The document does not fit the schema, or asks for too much at once | Mend the client; generate its types from the schema |
 | \`BAD_REQUEST\` | The HTTP request is not one that carries GraphQL: method, media type, size or form. The status and the message say what | Mend the client |
+| \`FORBIDDEN\` | In cookie mode: the page is of an origin that may not use the cookie | Name the origin in \`AUTHQL_ALLOWED_ORIGINS\`: [browsers.md](browsers.md) |
 | \`SERVICE_UNAVAILABLE\` | The server cannot do this at the moment | Keep the tokens and try again soon: this is no logout |
 | \`INTERNAL_SERVER_ERROR\` | A fault of the server, whose cause is in its log under \`extensions.requestId\` | The same, and tell the operator the id |`;
 

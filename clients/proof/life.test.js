@@ -15,8 +15,7 @@ for (const example of ["apollo-react", "urql-react"]) {
     let browser, site;
     before(async () => ([browser, site] = await Promise.all([launch(), serve(example)])));
     after(async () => {
-      site?.stop();
-      await browser?.close();
+      await Promise.all([site?.stop(), browser?.close()]);
     });
 
     /** A device with a browser of its own, which fails the story when a page throws or complains. */
@@ -35,11 +34,12 @@ for (const example of ["apollo-react", "urql-react"]) {
     const heading = (page, name) => page.getByRole("heading", { level: 1, name }).waitFor();
     const says = (page, text) => page.getByText(text).waitFor();
 
-    /** Opens the link of a mail, wherever this site is. */
+    /** Opens the link of a mail. */
     async function follow(page, email, kind) {
       const { text } = await mailTo(email, kind);
-      const [, fragment] = /\/confirm(#\S+)/.exec(text);
-      await page.goto(`/confirm${fragment}`);
+      const [link] = /http\S+\/confirm#\S+/.exec(text);
+      assert(link.startsWith(site.url), `${link} leads elsewhere`);
+      await page.goto(link);
     }
 
     async function signIn(page, email, password) {

@@ -38,8 +38,9 @@ test("top-level errors have the codes of the catalogue", async () => {
     await codeOf("{ me {"),
     await codeOf("{ you }"),
     await codeOf("{ me { id } }", { "Content-Type": "text/plain" }),
+    await codeOf("{ me { id } }", { "Content-Type": "application/json", "X-Token-Delivery": "cookie", Origin: "https://elsewhere.example" }),
   ];
-  assert.deepEqual(codes, ["UNAUTHENTICATED", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_REQUEST"]);
+  assert.deepEqual(codes, ["UNAUTHENTICATED", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_REQUEST", "FORBIDDEN"]);
   for (const code of codes) assert(catalogue.includes(`| \`${code}\` |`), `${code} is not in docs/errors.md`);
 });
 

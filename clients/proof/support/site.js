@@ -30,24 +30,27 @@ export function launch() {
   });
 }
 
-/** Serves what `npm run build` has made of an example, with its own proxy to the server. */
-export async function serve(example) {
+/** Where the front end is to be: the server has been told. */
+const { hostname, port, origin: url } = new URL(process.env.FRONTEND_ORIGIN);
+
+/** Serves what `npm run build` has made of an example, whose own proxy passes requests on to `api`. */
+export async function serve(example, api = origin) {
   const root = fileURLToPath(new URL(`../../../examples/${example}`, import.meta.url));
-  const vite = spawn(`${root}/node_modules/.bin/vite`, ["preview", "--host", "127.0.0.1", "--port", "0"], {
+  const vite = spawn(`${root}/node_modules/.bin/vite`, ["preview", "--host", hostname, "--port", port, "--strictPort"], {
     cwd: root,
-    env: { ...process.env, NO_COLOR: "1" },
-    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, AUTHQL_ORIGIN: api, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  const url = await new Promise((found, failed) => {
-    let text = "";
-    vite.stdout.on("data", (bytes) => {
-      text += bytes;
-      const address = /http:\/\/127\.0\.0\.1:\d+/.exec(text);
-      if (address) found(address[0]);
-    });
-    vite.on("exit", () => failed(new Error(`${example} is not served: ${text}`)));
+  const ended = new Promise((done) => vite.on("exit", done));
+  // What it complains of later is what a test does to its network.
+  let complaints = "";
+  vite.stderr.on("data", (bytes) => (complaints += bytes));
+  await new Promise((ready, failed) => {
+    vite.stdout.on("data", (bytes) => bytes.includes(url) && ready());
+    ended.then(() => failed(new Error(`${example} is not served: ${complaints}`)));
   });
-  return { url, stop: () => vite.kill() };
+  const stop = () => (vite.kill(), ended);
+  return { url, stop };
 }
 
 /** The newest mail to an address, as soon as it is there. */

@@ -8,6 +8,7 @@ export let lastGoodbye: SignedOutReason | null = null;
 
 export const auth = createAuth({
   url: "/graphql",
+  // Or "cookie", where no script can read it: docs/browsers.md says what that takes.
   storage: "indexeddb",
   onSignedOut: (reason) => (lastGoodbye = reason),
 });
