@@ -78,7 +78,10 @@ pub(crate) fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("authql: {error}");
-            let is_setting = matches!(error.downcast_ref(), Some(StartError::Config(_)));
+            let is_setting = matches!(
+                error.downcast_ref(),
+                Some(StartError::Config(_) | StartError::Templates(_) | StartError::NoSender)
+            );
             ExitCode::from(if is_setting { 2 } else { 1 })
         }
     }

@@ -94,7 +94,7 @@ impl std::fmt::Debug for PersonName {
 
 /// A language tag in the shape of BCP 47, such as `en` or `pt-BR`; English unless somebody says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Locale(String);
+pub struct Locale(pub(super) String);
 
 /// The text is not shaped like a language tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -27,9 +27,9 @@ in_both_modes! {
     async fn a_new_account_is_welcomed_by_name(app: TestApp) {
         let ada = app.registered("Ada").await;
         let letters = app.letters_to(&ada.email, 1).await;
-        assert_eq!(letters[0].subject, "Welcome to localhost");
-        assert!(letters[0].text.starts_with("Hello Ada,\n\nyour account at localhost is ready."), "{}", letters[0].text);
-        assert!(letters[0].html.contains("<p>Hello Ada,</p>"), "{}", letters[0].html);
+        assert_eq!(letters[0].subject, "Welcome to authql");
+        assert!(letters[0].text.starts_with("Hello Ada,\n\nYour account is ready."), "{}", letters[0].text);
+        assert!(letters[0].html.contains(">Hello Ada,</p>"), "{}", letters[0].html);
     }
 
     async fn a_taken_address_is_answered_the_same_and_its_owner_is_told(app: TestApp) {
@@ -43,7 +43,7 @@ in_both_modes! {
         assert_eq!(taken, free);
 
         let letters = app.letters_to(&ada.email, 2).await;
-        assert_eq!(letters[1].subject, "You already have an account at localhost");
+        assert_eq!(letters[1].subject, "You already have an account at authql");
         assert_eq!(letters[1].to, "ada@example.com");
         // Nothing has changed: the old password works, and the new one does not.
         ada.login(&app).await;

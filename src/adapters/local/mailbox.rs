@@ -15,15 +15,14 @@ const SHOWN: usize = 100;
 /// [`Mailer`] and [`Mailbox`] on a folder with one JSON file a mail, named by its id.
 pub struct FileMailbox {
     folder: PathBuf,
-    from: String,
     templates: Templates,
 }
 
 impl FileMailbox {
-    /// Keeps mails in `folder`, which must exist. `from` is the sender they show.
+    /// Keeps mails in `folder`, which must exist.
     #[must_use]
-    pub fn new(folder: PathBuf, from: String, templates: Templates) -> Self {
-        Self { folder, from, templates }
+    pub fn new(folder: PathBuf, templates: Templates) -> Self {
+        Self { folder, templates }
     }
 }
 
@@ -34,7 +33,7 @@ impl Mailer for FileMailbox {
         let stored = StoredMail {
             id: mail.id.to_string(),
             kind: mail.kind.as_str().to_owned(),
-            from: self.from.clone(),
+            from: self.templates.sender().to_owned(),
             to: mail.to.mailbox(),
             subject: content.subject,
             date: mail.queued_at,

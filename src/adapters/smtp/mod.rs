@@ -39,21 +39,15 @@ pub enum SmtpSettingsError {
 }
 
 impl SmtpMailer {
-    /// Mails from `from` through the server at `url`, over `concurrency` connections at most. Connects when the first mail is
-    /// sent.
+    /// Mails through the server at `url`, over `concurrency` connections at most. Connects when the first mail is sent.
     ///
     /// `smtps://` speaks TLS from the start, `smtp://` insists on STARTTLS; `smtp://…?tls=none` does without, and
     /// `?tls=opportunistic` where the server has none.
     ///
     /// # Errors
     /// See [`SmtpSettingsError`].
-    pub fn new(
-        url: &str,
-        from: &str,
-        templates: Templates,
-        concurrency: usize,
-    ) -> Result<Self, SmtpSettingsError> {
-        let from = sender(from)?;
+    pub fn new(url: &str, templates: Templates, concurrency: usize) -> Result<Self, SmtpSettingsError> {
+        let from = sender(templates.sender())?;
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&with_tls(url)?)
             .map_err(|error| SmtpSettingsError::Url(error.to_string()))?
             .timeout(Some(CONNECT_TIMEOUT))
