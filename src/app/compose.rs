@@ -287,7 +287,7 @@ fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, St
         return Ok((Arc::new(SmtpMailer::new(url.expose_secret(), templates, *concurrency)?), None));
     }
     let folder = data.get()?.private_folder("mail")?;
-    let files = Arc::new(FileMailbox::new(folder, templates));
+    let files = Arc::new(FileMailbox::new(folder, templates, stationery));
     Ok((files.clone(), Some(files)))
 }
 

@@ -83,7 +83,8 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> 
     if services.mailbox.is_some() {
         router = router
             .route("/mailbox", get(mailbox::show).layer(from_fn(mailbox::for_this_machine)))
-            .route("/mailbox.json", get(mailbox::json).layer(from_fn(mailbox::for_this_machine)))
+            .route("/mailbox.json", get(mailbox::mails).layer(from_fn(mailbox::for_this_machine)))
+            .route("/mailbox/samples.json", get(mailbox::samples).layer(from_fn(mailbox::for_this_machine)))
             .route("/mailbox/assets/{name}", get(mailbox::asset));
     }
     let request_id = HeaderName::from_static("x-request-id");

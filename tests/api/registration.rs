@@ -122,6 +122,31 @@ in_both_modes! {
         assert!(row.contains("$argon2id$v=19$m=7168,t=1,p=1$"), "{row}");
         assert!(!row.contains(&ada.password), "{row}");
     }
+
+    /// Whole, as it comes out of an SMTP conversation or onto the mailbox page.
+    async fn a_mail_is_in_the_language_of_its_reader(app: TestApp) {
+        let input = json!({"email": "ada@example.com", "password": "correct horse battery staple", "name": "Ада", "locale": "ru-RU"});
+        app.mutate("register", input, None).await;
+        let letter = app.letter_about("ada@example.com", "Добро пожаловать в authql").await;
+        assert!(letter.html.contains("<html lang=\"ru\">") && letter.html.contains("<p"), "{}", letter.html);
+        let token = letter.token("verifyEmail");
+        assert!(letter.html.contains(&token), "{}", letter.html);
+        let text = "\
+Здравствуйте, Ада!
+
+Ваша учётная запись готова. Для входа используйте адрес ada@example.com и пароль, который вы выбрали.
+
+Пожалуйста, подтвердите, что это ваш адрес, чтобы мы знали: наши письма до вас доходят.
+
+Подтвердить адрес:
+http://localhost/confirm#verifyEmail=TOKEN
+
+Ссылка сработает один раз и действует 7 дней. Если учётную запись создали не вы, просто не обращайте внимания на это письмо.
+
+--\x20
+authql · отправлено на ada@example.com";
+        assert_eq!(letter.text.replace(&token, "TOKEN").trim_end(), text);
+    }
 }
 
 /// FAULTS.md F29.

@@ -5,14 +5,16 @@ use axum::extract::{Path, Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 use super::Content::Plain;
 use super::{Asset, CSS, SCRIPT, page};
 use crate::http::Server;
 use crate::http::error::HttpError;
 
-/// What the mailbox may do. Mails have inline styles; they are shown in frames that inherit this policy and run no script.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; \
+/// What the mailbox may do. Mails have inline styles, and an operator's templates have pictures; they are shown in frames that
+/// inherit this policy and run no script.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data: https:; \
     connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 const ASSETS: [Asset; 2] = [
@@ -41,12 +43,22 @@ pub(in crate::http) async fn asset(Path(name): Path<String>) -> Result<Response,
     super::asset(&ASSETS, &name)
 }
 
+/// A sample of each mail in each language, or what is wrong with the templates.
+pub(in crate::http) async fn samples(State(server): State<Server>) -> Result<Response, HttpError> {
+    let mailbox = server.services.mailbox.as_ref().ok_or(HttpError::NotFound)?;
+    let answer = match mailbox.samples().await {
+        Ok(mails) => json!({"mails": mails}),
+        Err(broken) => json!({"mails": [], "problem": broken.to_string()}),
+    };
+    Ok(Json(answer).into_response())
+}
+
 /// The mails that the page shows, also for tests of front ends.
-pub(in crate::http) async fn json(State(server): State<Server>) -> Result<Response, HttpError> {
+pub(in crate::http) async fn mails(State(server): State<Server>) -> Result<Response, HttpError> {
     let mailbox = server.services.mailbox.as_ref().ok_or(HttpError::NotFound)?;
     let mails = mailbox.list().await.map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "the mailbox cannot be shown");
         HttpError::Failed
     })?;
-    Ok(Json(serde_json::json!({"mails": mails})).into_response())
+    Ok(Json(json!({"mails": mails})).into_response())
 }
