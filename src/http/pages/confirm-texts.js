@@ -80,6 +80,6 @@ const TEXTS = {
     otherwise: 'Сервер отказал. Пожалуйста, повторите позже.',
     unreachable: 'Сервер сейчас не может ответить. Пожалуйста, повторите попытку чуть позже.',
     seconds: (count) => `${count} с`,
-    minutes: (count) => `${count} мин.`,
+    minutes: (count) => `${count} мин`,
   },
 };
