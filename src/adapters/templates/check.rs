@@ -13,7 +13,10 @@ const PARTS: [&str; 6] = ["subject", "preheader", "heading", "body", "action", "
 
 impl Templates {
     pub(super) fn check(&self, files: &Files) -> Result<(), TemplateError> {
-        for (template, source) in files.overridden() {
+        // Those first that the others lean on.
+        let (shared, others): (Vec<_>, Vec<_>) =
+            files.overridden().partition(|(name, _)| name.ends_with("/common.jinja"));
+        for (template, source) in shared.into_iter().chain(others) {
             self.check_names(template, source)?;
         }
         for language in Language::ALL {

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use super::brand::Brand;
 use super::error::TemplateError;
 
-/// Names and texts of the built-in templates.
+/// Names and texts of the built-in files.
 macro_rules! built_in {
     ($($name:literal)+) => { [$(($name, include_str!($name))),+] };
 }
 
-/// All templates, under the names they have here and in an operator's folder.
-pub(super) const BUILT_IN: [(&str, &str); 24] = built_in! {
+/// Everything that an operator's folder may hold, under the names it has there: the built-in templates, and a `brand.toml` that
+/// changes nothing.
+pub const FILES: [(&str, &str); 25] = built_in! {
+    "brand.toml"
     "layout.html"
     "layout.txt"
     "en/common.jinja"
@@ -54,7 +56,11 @@ impl Files {
     /// The built-in templates, where `folder` has none of that name.
     pub(super) fn read(folder: Option<&Path>) -> Result<Self, TemplateError> {
         let mut files = Self {
-            templates: BUILT_IN.map(|(name, text)| (name, text.to_owned())).into(),
+            templates: FILES
+                .into_iter()
+                .filter(|(name, _)| *name != BRAND)
+                .map(|(name, text)| (name, text.to_owned()))
+                .collect(),
             overridden: BTreeSet::new(),
             brand: None,
         };
@@ -65,7 +71,7 @@ impl Files {
                 fs::read_to_string(&path).map_err(|source| TemplateError::Unreadable { path, source })?;
             if name == BRAND {
                 files.brand = Some(text);
-            } else if let Some((known, _)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+            } else if let Some((known, _)) = FILES.iter().find(|(known, _)| *known == name) {
                 files.templates.insert(known, text);
                 files.overridden.insert(known);
             } else {

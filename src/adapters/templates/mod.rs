@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use minijinja::Value;
 
 pub use self::error::TemplateError;
+pub use self::files::FILES;
 
 use self::brand::Brand;
 use self::files::Files;

@@ -4,7 +4,6 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::files::BUILT_IN;
 use super::*;
 use crate::domain::{Locale, MailKind};
 
@@ -34,7 +33,7 @@ fn with(files: &[(&str, &str)]) -> Result<Templates, TemplateError> {
 
 /// A built-in template, with one thing changed.
 fn changed(name: &str, from: &str, to: &str) -> String {
-    let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name).unwrap();
+    let (_, text) = FILES.iter().find(|(known, _)| *known == name).unwrap();
     assert!(text.contains(from), "{name} has no {from}");
     text.replace(from, to)
 }
