@@ -61,7 +61,8 @@ impl SmtpMailer {
         let permanent = |error: &dyn std::fmt::Display| SendError::Permanent(error.to_string());
         let content = self.templates.render(mail).map_err(|error| permanent(&error))?;
         let address: Address = mail.to.mailbox().parse().map_err(|error| permanent(&error))?;
-        let name = mail.name.as_ref().map(|name| name.as_str().to_owned());
+        let name = mail.name.as_ref().filter(|name| !name.could_pass_for_a_link());
+        let name = name.map(|name| name.as_str().to_owned());
         let part = |kind, text| SinglePart::builder().header(kind).body(text);
         Message::builder()
             .message_id(Some(format!("<{}@{}>", mail.id, self.from.email.domain())))

@@ -122,10 +122,11 @@ impl Templates {
     fn values(&self, mail: &Mail, language: Language) -> Values {
         let (light, dark) = (&self.brand.accent, &self.brand.accent_dark);
         let purpose = mail.kind.purpose();
+        let name = mail.name.as_ref().filter(|name| !name.could_pass_for_a_link());
         [
             ("product", Value::from(&self.product)),
             ("email", mail.to.as_str().into()),
-            ("name", mail.name.as_ref().map(PersonName::as_str).into()),
+            ("name", name.map(PersonName::as_str).into()),
             ("date", words::moment(language, mail.queued_at).into()),
             ("link", self.link(mail).into()),
             ("validity", purpose.map(|purpose| words::span(language, purpose.lifetime())).into()),

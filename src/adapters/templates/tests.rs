@@ -75,13 +75,24 @@ fn a_mail_is_in_the_language_of_its_reader() {
 #[test]
 fn a_name_is_text_and_never_markup() {
     let templates = Templates::load(&stationery(None)).unwrap();
-    let name = r#"<b title="x">Ada</b> & {{ link }}'s"#;
+    let name = r#"<b title="x">Ada<b> & {{ link }}'s"#;
     let mut mail = sample::mail(MailKind::Welcome, Language::English);
     mail.name = PersonName::parse(name).unwrap();
     let content = templates.render(&mail).unwrap();
     assert!(content.text.starts_with(&format!("Hello {name},")), "{}", content.text);
-    let escaped = "Hello &lt;b title=&quot;x&quot;&gt;Ada&lt;/b&gt; &amp; {{ link }}&#39;s,";
+    let escaped = "Hello &lt;b title=&quot;x&quot;&gt;Ada&lt;b&gt; &amp; {{ link }}&#39;s,";
     assert!(content.html.contains(escaped), "{}", content.html);
+}
+
+/// The name of somebody who registers a stranger's address is read by the stranger.
+#[test]
+fn a_name_advertises_nothing() {
+    let templates = Templates::load(&stationery(None)).unwrap();
+    let mut mail = sample::mail(MailKind::Welcome, Language::English);
+    mail.name = PersonName::parse("You have won, see prizes.example").unwrap();
+    let content = templates.render(&mail).unwrap();
+    assert!(content.text.starts_with("Hello,\n"), "{}", content.text);
+    assert!(!content.html.contains("prizes"), "{}", content.html);
 }
 
 #[test]
