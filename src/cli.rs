@@ -3,6 +3,7 @@
 mod banner;
 mod keys;
 mod mail;
+mod templates;
 mod users;
 
 use std::error::Error;
@@ -48,6 +49,11 @@ enum Command {
     /// Needs `DATABASE_URL`, `AUTHQL_SECRET` and `AUTHQL_PUBLIC_URL`, the same as the server's.
     #[command(subcommand)]
     Mail(mail::Command),
+    /// Begin mail templates of your own, and check them
+    ///
+    /// Needs no settings. The folder is what `AUTHQL_MAIL_TEMPLATES` then names.
+    #[command(subcommand)]
+    Templates(templates::Command),
     /// Look after accounts: import, export, create, disable, enable, delete
     ///
     /// Needs `DATABASE_URL`, `AUTHQL_SECRET` and `AUTHQL_PUBLIC_URL`, the same as the server's.
@@ -72,13 +78,17 @@ pub(crate) fn run() -> ExitCode {
         Command::Migrate => in_runtime(migrate()),
         Command::Keys(command) => in_runtime(keys::run(command)),
         Command::Mail(command) => in_runtime(mail::run(command)),
+        Command::Templates(command) => templates::run(command),
         Command::Users(command) => in_runtime(users::run(command)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("authql: {error}");
-            let is_setting = matches!(error.downcast_ref(), Some(StartError::Config(_)));
+            let is_setting = matches!(
+                error.downcast_ref(),
+                Some(StartError::Config(_) | StartError::Templates(_) | StartError::NoSender)
+            );
             ExitCode::from(if is_setting { 2 } else { 1 })
         }
     }

@@ -18,7 +18,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
 ];
 
 /// Where each library may be named, and nowhere else.
-const LIBRARIES: [(&str, &[&str]); 15] = [
+const LIBRARIES: [(&str, &[&str]); 16] = [
     ("async_graphql", &["graphql", "http/graphql.rs"]),
     ("garde", &["graphql"]),
     ("async_graphql_axum", &["http"]),
@@ -34,6 +34,7 @@ const LIBRARIES: [(&str, &[&str]); 15] = [
     ("jsonwebtoken", &["adapters/jwt.rs"]),
     ("ipnet", &["domain/network.rs"]),
     ("minijinja", &["adapters/templates"]),
+    ("toml", &["adapters/templates"]),
 ];
 
 /// Every source file, with its path below `src` and its code without comments.

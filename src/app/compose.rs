@@ -17,7 +17,7 @@ use crate::adapters::redis::{Redis, RedisMailQueue, RedisRevocations};
 use crate::adapters::root_secret::{RootSecret, RootSecrets};
 use crate::adapters::seal::AesGcmVault;
 use crate::adapters::smtp::{self, SmtpMailer};
-use crate::adapters::templates::Templates;
+use crate::adapters::templates::{Stationery, Templates};
 use crate::config::{Config, MailConfig, PasswordsConfig, StoresConfig};
 use crate::graphql::{self, InputRules};
 use crate::http::{self, HttpRules};
@@ -268,17 +268,26 @@ type MailerAndMailbox = (Arc<dyn Mailer>, Option<Arc<dyn Mailbox>>);
 
 /// An SMTP server, or files that the mailbox page shows.
 fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, StartError> {
-    let MailConfig { smtp_url, from, concurrency, .. } = &config.mail;
-    let site = Url::parse(&config.http.public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let site = site.unwrap_or_else(|| "authql".to_owned());
-    let templates =
-        Templates::new(site, config.http.frontend_url()).map_err(|error| StartError::Broken(error.into()))?;
-    if let Some(url) = smtp_url {
-        return Ok((Arc::new(SmtpMailer::new(url.expose_secret(), from, templates, *concurrency)?), None));
+    let MailConfig { smtp_url, sender, templates, concurrency, .. } = &config.mail;
+    if let Some(sender) = sender {
+        smtp::sender(sender)?;
     }
-    smtp::sender(from)?;
+    let site = Url::parse(&config.http.public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let stationery = Stationery {
+        folder: templates.clone(),
+        sender: sender.clone(),
+        site: site.unwrap_or_else(|| "authql".to_owned()),
+        frontend_url: config.http.frontend_url().to_owned(),
+    };
+    let templates = Templates::load(&stationery)?;
+    if let Some(url) = smtp_url {
+        if templates.chosen_sender().is_none() {
+            return Err(StartError::NoSender);
+        }
+        return Ok((Arc::new(SmtpMailer::new(url.expose_secret(), templates, *concurrency)?), None));
+    }
     let folder = data.get()?.private_folder("mail")?;
-    let files = Arc::new(FileMailbox::new(folder, from.clone(), templates));
+    let files = Arc::new(FileMailbox::new(folder, templates, stationery));
     Ok((files.clone(), Some(files)))
 }
 

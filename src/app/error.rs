@@ -5,6 +5,7 @@ use crate::adapters::local::DataFolderError;
 use crate::adapters::postgres::DatabaseError;
 use crate::adapters::redis::RedisUrlError;
 use crate::adapters::smtp::SmtpSettingsError;
+use crate::adapters::templates::TemplateError;
 use crate::config::ConfigError;
 use crate::domain::KeyId;
 use crate::ports::Unexpected;
@@ -25,6 +26,14 @@ pub enum StartError {
     /// The mail settings are wrong.
     #[error(transparent)]
     Smtp(#[from] SmtpSettingsError),
+    /// The templates of mails are wrong.
+    #[error(transparent)]
+    Templates(#[from] TemplateError),
+    /// Mails are sent, and nobody has said by whom.
+    #[error(
+        "AUTHQL_MAIL_FROM is missing, and SMTP_URL is set: set it to the sender of mails, such as `authql <no-reply@example.com>`, or name one in brand.toml"
+    )]
+    NoSender,
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -61,7 +70,7 @@ pub enum StartError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The templates of mails, or the cryptographic library, do not work.
+    /// The cryptographic library does not work.
     #[error("authql itself is broken here: {0}")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

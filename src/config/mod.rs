@@ -112,8 +112,10 @@ pub struct AccountsConfig {
 pub struct MailConfig {
     /// The SMTP server; the mailbox page when `None`. Read from `SMTP_URL`.
     pub smtp_url: Option<SecretString>,
-    /// The sender. Read from `AUTHQL_MAIL_FROM`.
-    pub from: String,
+    /// The sender; that of `brand.toml` when `None`. Read from `AUTHQL_MAIL_FROM`.
+    pub sender: Option<String>,
+    /// The folder whose files replace the built-in templates. Read from `AUTHQL_MAIL_TEMPLATES`.
+    pub templates: Option<PathBuf>,
     /// When a mail is tried again. Read from `AUTHQL_MAIL_RETRY_MIN`.
     pub retry: RetryPolicy,
     /// How many mails this instance sends at once. Read from `AUTHQL_MAIL_CONCURRENCY`.
@@ -183,10 +185,8 @@ impl Config {
             },
             mail: MailConfig {
                 smtp_url,
-                from: environment
-                    .get("AUTHQL_MAIL_FROM")?
-                    .unwrap_or("authql <no-reply@localhost>")
-                    .to_owned(),
+                sender: environment.get("AUTHQL_MAIL_FROM")?.map(str::to_owned),
+                templates: environment.get("AUTHQL_MAIL_TEMPLATES")?.map(PathBuf::from),
                 retry: RetryPolicy {
                     first_wait: environment.duration("AUTHQL_MAIL_RETRY_MIN", "10s", "1ms", "1h")?,
                 },

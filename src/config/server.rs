@@ -138,7 +138,8 @@ pub(super) fn require_what_servers_need(
             "is missing, and DATABASE_URL is set: set it to the address that clients use, such as https://auth.example.com",
         ));
     }
-    if has_smtp && !is_set("AUTHQL_MAIL_FROM")? {
+    // With templates of the operator's own, their brand.toml may name the sender.
+    if has_smtp && !is_set("AUTHQL_MAIL_FROM")? && !is_set("AUTHQL_MAIL_TEMPLATES")? {
         return Err(ConfigError::new(
             "AUTHQL_MAIL_FROM",
             "is missing, and SMTP_URL is set: set it to the sender of mails, such as `authql <no-reply@example.com>`",

@@ -167,6 +167,15 @@ fn a_public_server_needs_its_servers() {
     assert!(complaint(&[("AUTHQL_LISTEN", "0.0.0.0:8080")]).starts_with("DATABASE_URL is missing"));
 }
 
+/// Whether it does, the templates tell.
+#[test]
+fn a_folder_of_templates_may_name_the_sender() {
+    let mut settings = server_with("AUTHQL_MAIL_FROM", "");
+    settings.push(("AUTHQL_MAIL_TEMPLATES", "/etc/authql/mail"));
+    let mail = read(&settings).unwrap().mail;
+    assert_eq!((mail.sender, mail.templates), (None, Some("/etc/authql/mail".into())));
+}
+
 #[test]
 fn a_secret_is_read_from_a_file_that_nobody_else_can_read() {
     let folder = tempfile::tempdir().unwrap();

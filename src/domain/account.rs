@@ -84,6 +84,15 @@ impl PersonName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether a mail program could make a link of something in it. Whoever registers the address of a stranger chooses the
+    /// name that the stranger reads, and could have us send an advertisement.
+    #[must_use]
+    pub fn could_pass_for_a_link(&self) -> bool {
+        let is_inside = |dot: &[char]| dot[1] == '.' && !dot[0].is_whitespace() && !dot[2].is_whitespace();
+        let letters: Vec<char> = self.0.chars().collect();
+        self.0.contains(['/', '@', ':']) || letters.windows(3).any(is_inside)
+    }
 }
 
 impl std::fmt::Debug for PersonName {
@@ -94,7 +103,7 @@ impl std::fmt::Debug for PersonName {
 
 /// A language tag in the shape of BCP 47, such as `en` or `pt-BR`; English unless somebody says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Locale(String);
+pub struct Locale(pub(super) String);
 
 /// The text is not shaped like a language tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -144,6 +153,20 @@ mod tests {
         assert_eq!(PersonName::parse(&"a".repeat(101)).unwrap_err(), PersonNameError::TooLong);
         for text in ["Ada\r\nBcc: bob", "Ada\0", "Ada\u{202e}"] {
             assert_eq!(PersonName::parse(text).unwrap_err(), PersonNameError::Malformed, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_told_from_an_address_of_something() {
+        let could = |name| PersonName::parse(name).unwrap().unwrap().could_pass_for_a_link();
+        for name in ["Ada", "Dr. Ada Lovelace", "Ada L.", "Мария-Луиза", "O'Neill", "J. R. R. Tolkien"]
+        {
+            assert!(!could(name), "{name}");
+        }
+        for name in
+            ["Win at example.com", "https://example", "example/free", "ada@example", "tel:123", "пример.рф"]
+        {
+            assert!(could(name), "{name}");
         }
     }
 

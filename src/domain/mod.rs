@@ -4,6 +4,7 @@ mod account;
 mod device;
 mod email;
 mod id;
+mod language;
 mod listing;
 mod mail;
 mod mail_record;
@@ -22,6 +23,7 @@ pub use account::{
 pub use device::DeviceInfo;
 pub use email::{EmailAddress, EmailAddressError};
 pub use id::{EventId, MailId, SessionId, UserId};
+pub use language::Language;
 pub use listing::{ListedSession, PageEnd, SessionPage, SessionPlace};
 pub use mail::{GIVE_UP_AFTER, MAIL_ALLOWANCE, Mail, MailKind, REPETITION, RetryPolicy};
 pub use mail_record::{MailRecord, MailState};

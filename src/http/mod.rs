@@ -26,6 +26,7 @@ use tower_http::trace::TraceLayer;
 use tracing::info_span;
 
 use self::error::HttpError;
+use self::pages::{confirm, mailbox};
 use self::request::NewRequestId;
 use crate::domain::{Origins, TrustedProxies};
 use crate::graphql::AuthSchema;
@@ -68,6 +69,8 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> 
         .layer(cors::layer(&origins, [Method::GET, Method::POST]));
     let mut router = Router::new()
         .route("/graphql", graphql)
+        .route("/confirm", get(confirm::show))
+        .route("/confirm/assets/{name}", get(confirm::asset))
         .route("/.well-known/jwks.json", get(keys::jwks))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
@@ -79,9 +82,10 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> 
     }
     if services.mailbox.is_some() {
         router = router
-            .route("/mailbox", get(pages::mailbox).layer(from_fn(pages::for_this_machine)))
-            .route("/mailbox.json", get(pages::mailbox_json).layer(from_fn(pages::for_this_machine)))
-            .route("/mailbox/assets/{name}", get(pages::mailbox_asset));
+            .route("/mailbox", get(mailbox::show).layer(from_fn(mailbox::for_this_machine)))
+            .route("/mailbox.json", get(mailbox::mails).layer(from_fn(mailbox::for_this_machine)))
+            .route("/mailbox/samples.json", get(mailbox::samples).layer(from_fn(mailbox::for_this_machine)))
+            .route("/mailbox/assets/{name}", get(mailbox::asset));
     }
     let request_id = HeaderName::from_static("x-request-id");
     router

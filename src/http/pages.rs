@@ -1,13 +1,13 @@
-//! Pages for people: GraphiQL, and the mailbox of the zero-configuration mode. Everything they need is in the binary.
+//! Pages for people: GraphiQL, where links of mails lead, and the mailbox of the zero-configuration mode. Everything they
+//! need is in the binary.
 
-use axum::Json;
-use axum::extract::{Path, Request, State};
+pub(super) mod confirm;
+pub(super) mod mailbox;
+
+use axum::extract::Path;
 use axum::http::{HeaderName, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
-use super::Server;
 use super::error::HttpError;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -18,10 +18,6 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// page; `vendor/PROVENANCE.md` says how to find that of another version.
 const GRAPHIQL_POLICY: &str = "default-src 'none'; script-src 'self'; \
     style-src 'self' 'sha256-nzTgYzXYDNe6BAHiiI7NNlfK8n/auuOAhh2t92YvuXo='; img-src data:; font-src data:; \
-    connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-
-/// What the mailbox may do. Mails have inline styles; they are shown in frames that inherit this policy and run no script.
-const MAILBOX_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; \
     connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// A file of a page: its name, its media type, and its content, compressed if the name in this tree ends in `.gz`.
@@ -51,11 +47,6 @@ const GRAPHIQL: [Asset; 6] = [
     ),
 ];
 
-const MAILBOX: [Asset; 2] = [
-    Asset("mailbox.js", SCRIPT, Plain(include_bytes!("pages/mailbox.js"))),
-    Asset("mailbox.css", CSS, Plain(include_bytes!("pages/mailbox.css"))),
-];
-
 /// The page of GraphiQL.
 pub(super) fn graphiql() -> Response {
     page(include_str!("pages/graphiql/index.html"), GRAPHIQL_POLICY)
@@ -63,37 +54,6 @@ pub(super) fn graphiql() -> Response {
 
 pub(super) async fn graphiql_asset(Path(name): Path<String>) -> Result<Response, HttpError> {
     asset(&GRAPHIQL, &name)
-}
-
-/// Lets only those pass who asked for this machine by its own name: a page elsewhere could have its name resolved to this
-/// machine, and read the mails with its visitor's browser (DNS rebinding).
-pub(super) async fn for_this_machine(request: Request, next: Next) -> Result<Response, HttpError> {
-    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if ["127.0.0.1", "localhost", "[::1]"].contains(&name) {
-        Ok(next.run(request).await)
-    } else {
-        Err(HttpError::NotFound)
-    }
-}
-
-/// The page of the mailbox.
-pub(super) async fn mailbox() -> Response {
-    page(include_str!("pages/mailbox.html"), MAILBOX_POLICY)
-}
-
-pub(super) async fn mailbox_asset(Path(name): Path<String>) -> Result<Response, HttpError> {
-    asset(&MAILBOX, &name)
-}
-
-/// The mails that the page shows, also for tests of front ends.
-pub(super) async fn mailbox_json(State(server): State<Server>) -> Result<Response, HttpError> {
-    let mailbox = server.services.mailbox.as_ref().ok_or(HttpError::NotFound)?;
-    let mails = mailbox.list().await.map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "the mailbox cannot be shown");
-        HttpError::Failed
-    })?;
-    Ok(Json(json!({"mails": mails})).into_response())
 }
 
 fn page(html: &'static str, policy: &'static str) -> Response {

@@ -110,9 +110,18 @@ pub struct StoredMail {
     pub html: String,
 }
 
+/// What is wrong with the templates of mails, as a sentence for the operator who changed them.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BrokenTemplates(pub String);
+
 /// The mails that the zero-configuration mode keeps instead of sending.
 #[async_trait]
 pub trait Mailbox: Send + Sync + 'static {
     /// The newest mails first, 100 at most.
     async fn list(&self) -> Result<Vec<StoredMail>, Unexpected>;
+
+    /// A sample of each mail in each language, with an id such as `en/welcome`. They MUST be written from what the templates
+    /// are now, so that an operator who changes them sees what comes of it.
+    async fn samples(&self) -> Result<Vec<StoredMail>, BrokenTemplates>;
 }

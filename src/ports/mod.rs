@@ -17,7 +17,8 @@ pub use accounts::{
     UnusableHash, Users,
 };
 pub use mail::{
-    ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail, StoredMailToken,
+    BrokenTemplates, ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail,
+    StoredMailToken,
 };
 pub use mail_ledger::MailLedger;
 pub use recovery::{MailTokens, Recovery, TokenMail};

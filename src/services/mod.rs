@@ -36,7 +36,7 @@ pub use user_desk::{CreateUserError, ImportRefusal, Imported, UserDesk, UserDesk
 pub(crate) use passwords::Passwords;
 pub(crate) use posting::Posting;
 
-use crate::ports::{Mailbox, Readiness, StoredMail};
+use crate::ports::{BrokenTemplates, Mailbox, Readiness, StoredMail};
 
 pub use crate::ports::{AccountRecord, ProfileChange, Unexpected};
 
@@ -83,5 +83,13 @@ impl MailboxPage {
     /// When they cannot be read.
     pub async fn list(&self) -> Result<Vec<StoredMail>, Unexpected> {
         self.0.list().await
+    }
+
+    /// A sample of each mail in each language.
+    ///
+    /// # Errors
+    /// When the operator's templates are broken.
+    pub async fn samples(&self) -> Result<Vec<StoredMail>, BrokenTemplates> {
+        self.0.samples().await
     }
 }

@@ -40,7 +40,7 @@ in_both_modes! {
         assert_eq!(there.me(&app).await, None);
         assert_eq!(there.refusal(&app).await, "REFRESH_TOKEN_INVALID");
         assert_eq!(ada.try_login(&app).await["code"], "INVALID_CREDENTIALS");
-        app.letter_about(&ada.email, "Your password at localhost was changed").await;
+        app.letter_about(&ada.email, "Your password at authql was changed").await;
         Person { password: NEW_PASSWORD.to_owned(), ..ada }.login(&app).await;
     }
 
@@ -52,7 +52,7 @@ in_both_modes! {
         assert_eq!(refused["code"], "INVALID_CREDENTIALS");
         let asked = request_email_change(&app, &session, &ada, "Lovelace@example.com").await;
         assert_eq!(asked, json!({"__typename": "RequestEmailChangeSuccess", "email": "Lovelace@example.com"}));
-        app.letter_about(&ada.email, "Your address at localhost is about to change").await;
+        app.letter_about(&ada.email, "Your address at authql is about to change").await;
         let token = app.letter_about("Lovelace@example.com", "Confirm your new address").await.token("confirmEmailChange");
         assert_eq!(session.me(&app).await.as_deref(), Some("ada@example.com"), "nothing has moved yet");
         let resetting = app.mutate("requestPasswordReset", json!({"email": ada.email}), None).await;
@@ -62,7 +62,7 @@ in_both_modes! {
         let moved = app.mutate("confirmEmailChange", json!({"token": token}), None).await;
         assert_eq!(moved, json!({"__typename": "ConfirmEmailChangeSuccess", "email": "Lovelace@example.com"}));
         assert_eq!(session.me(&app).await.as_deref(), Some("Lovelace@example.com"), "the session goes on");
-        app.letter_about(&ada.email, "Your address at localhost was changed").await;
+        app.letter_about(&ada.email, "Your address at authql was changed").await;
         assert_eq!(ada.try_login(&app).await["code"], "INVALID_CREDENTIALS");
         let moved = Person { email: "lovelace@example.com".to_owned(), ..ada };
         assert_eq!(moved.try_login(&app).await["user"]["emailVerified"], true);
@@ -140,7 +140,7 @@ in_both_modes! {
             assert_eq!(session.refusal(&app).await, "REFRESH_TOKEN_INVALID");
         }
         assert_eq!(ada.try_login(&app).await["code"], "INVALID_CREDENTIALS");
-        app.letter_about(&ada.email, "Your account at localhost was deleted").await;
+        app.letter_about(&ada.email, "Your account at authql was deleted").await;
         ada.register(&app).await;
         let again = ada.login(&app).await;
         assert_ne!(again.try_me(&app).await["data"]["me"]["id"], id, "another person");
@@ -219,7 +219,7 @@ async fn a_deleted_account_leaves_nothing_personal() {
     }
 
     assert_eq!(delete(&app, &session, &ada.password).await["__typename"], "DeleteAccountSuccess");
-    app.letter_about(&ada.email, "Your account at localhost was deleted").await;
+    app.letter_about(&ada.email, "Your account at authql was deleted").await;
     eventually("the last mail is recorded as sent", async || {
         let last = "SELECT state FROM outbox WHERE kind = 'account_deleted'";
         let state: String = sqlx::query_scalar(last).fetch_one(&mut app.database().await).await.unwrap();

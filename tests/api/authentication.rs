@@ -90,7 +90,7 @@ in_both_modes! {
         assert!(other.me(&app).await.is_some());
         other.refresh(&app).await;
         let letters = app.letters_to(&ada.email, 2).await;
-        assert_eq!(letters[1].subject, "You were signed out on one device at localhost");
+        assert_eq!(letters[1].subject, "You were signed out on one device at authql");
         let events: Vec<String> = sqlx::query_scalar("SELECT kind FROM security_events")
             .fetch_all(&mut app.database().await)
             .await

@@ -1,6 +1,9 @@
 //! What only a browser can tell (SECURITY.md CSR-4, CSR-5), and npm's audit of GraphQL over HTTP (GQL-9).
 
-use crate::support::{Edge, Mode, Node, TestApp, find_one_of};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{Edge, Mode, Node, Program, TestApp, find_one_of};
 
 /// The scripts, and the browser that they drive. `None`, after saying so, where something is missing.
 async fn chromium() -> Option<(Node, String)> {
@@ -67,6 +70,26 @@ async fn a_browser_keeps_the_refresh_token_from_scripts_and_strangers() {
          pages of another site and of strangers: refused\n\
          log out: the cookie is gone\n"
     );
+}
+
+/// From the welcome to the farewell, on the mailbox page and the page that links lead to.
+#[tokio::test]
+async fn an_account_lives_its_life_by_mail_in_each_language() {
+    let Some((node, chromium)) = chromium().await else { return };
+    for (language, outcomes) in [
+        (
+            "en",
+            "Your address is confirmed\nYour new password is set\nYour address was changed\nThis link does not work any more\n",
+        ),
+        ("ru", "Адрес подтверждён\nНовый пароль задан\nАдрес изменён\nЭта ссылка больше не действует\n"),
+    ] {
+        let data = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o711)).tempdir().unwrap();
+        // Links lead to where the program really listens.
+        let program = Program::start(data.path(), &[]);
+        assert_eq!(node.run("mails.mjs", &[&chromium, &program.url, language]).await.unwrap(), outcomes);
+        program.signal("TERM");
+        program.wait().await;
+    }
 }
 
 #[tokio::test]

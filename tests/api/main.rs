@@ -19,6 +19,7 @@ mod mail_desk;
 mod mailing;
 mod model;
 mod origins;
+mod pages;
 mod passwords;
 mod program;
 mod recovery;

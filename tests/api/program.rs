@@ -158,6 +158,71 @@ fn a_wrong_setting_stops_the_start_with_one_sentence() {
 }
 
 #[test]
+fn a_broken_template_stops_the_start_with_its_file_and_line() {
+    let folder = folder();
+    fs::create_dir_all(folder.path().join("mail/en")).unwrap();
+    let settings = [("AUTHQL_MAIL_TEMPLATES", "mail")];
+    let complaint = || {
+        let refused = output(folder.path(), &settings, &["serve"]);
+        assert_eq!(refused.status.code(), Some(2));
+        String::from_utf8(refused.stderr).unwrap()
+    };
+    fs::write(folder.path().join("mail/en/welcome.jinja"), "{% set subject %}\n{{ produkt }}{% endset %}\n")
+        .unwrap();
+    let sentence = "authql: AUTHQL_MAIL_TEMPLATES: en/welcome.jinja, line 2: there is no `produkt`: use ";
+    assert!(complaint().starts_with(sentence), "{}", complaint());
+    fs::remove_file(folder.path().join("mail/en/welcome.jinja")).unwrap();
+    fs::write(folder.path().join("mail/brand.toml"), "accent = 'pink'\n").unwrap();
+    assert_eq!(
+        complaint(),
+        "authql: AUTHQL_MAIL_TEMPLATES: brand.toml, line 1: `pink` is no colour: write it as #3b5bdb\n"
+    );
+}
+
+#[test]
+fn templates_are_exported_to_be_changed_and_checked() {
+    let folder = folder();
+    let run = |arguments: &[&str]| {
+        let done = output(folder.path(), &[], arguments);
+        (done.status.code(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
+    };
+    let (code, text) = run(&["templates", "export", "some", "en/welcome.jinja", "brand.toml"]);
+    assert_eq!((code, text.as_str()), (Some(0), "some/brand.toml\nsome/en/welcome.jinja\n"));
+    fs::write(folder.path().join("some/brand.toml"), "name = 'Bees'").unwrap();
+    let (_, text) = run(&["templates", "export", "some", "brand.toml"]);
+    assert_eq!(text, "some/brand.toml  (was there already, and stays as it is)\n");
+    assert_eq!(fs::read_to_string(folder.path().join("some/brand.toml")).unwrap(), "name = 'Bees'");
+    assert_eq!(run(&["templates", "check", "some"]).0, Some(0));
+    let (code, text) = run(&["templates", "export", "some", "de/welcome.jinja"]);
+    assert!(
+        code == Some(1) && text.starts_with("authql: there is no template \"de/welcome.jinja\""),
+        "{text}"
+    );
+
+    assert_eq!(run(&["templates", "export", "all"]).1.lines().count(), 25);
+    assert_eq!(
+        run(&["templates", "check", "all"]),
+        (Some(0), "All mails can be written with it.\n".to_owned())
+    );
+    fs::write(folder.path().join("all/ru/common.jinja"), "{{ nothing }}").unwrap();
+    let (code, text) = run(&["templates", "check", "all"]);
+    let sentence = "authql: AUTHQL_MAIL_TEMPLATES: ru/common.jinja, line 1: there is no `nothing`";
+    assert!(code == Some(2) && text.starts_with(sentence), "{text}");
+}
+
+/// Who replaces templates may name the sender there; somebody has to.
+#[test]
+fn mails_are_not_sent_without_a_sender() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("mail")).unwrap();
+    let settings = [("AUTHQL_MAIL_TEMPLATES", "mail"), ("SMTP_URL", "smtp://127.0.0.1:1")];
+    let refused = output(folder.path(), &settings, &["serve"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let complaint = String::from_utf8(refused.stderr).unwrap();
+    assert!(complaint.starts_with("authql: AUTHQL_MAIL_FROM is missing, and SMTP_URL is set"), "{complaint}");
+}
+
+#[test]
 fn a_database_that_is_not_there_is_named() {
     let folder = folder();
     let settings = [

@@ -80,7 +80,7 @@ in_both_modes! {
         }
         assert!(bystander.me(&app).await.is_some());
         assert_eq!(ada.try_login(&app).await["code"], "INVALID_CREDENTIALS");
-        app.letter_about(&ada.email, "Your password at localhost was changed").await;
+        app.letter_about(&ada.email, "Your password at authql was changed").await;
         let ada = Person { password: NEW_PASSWORD.to_owned(), ..ada };
         // Whoever got the mail has the address.
         assert!(is_verified(&app, &ada).await);

@@ -27,9 +27,9 @@ in_both_modes! {
     async fn a_new_account_is_welcomed_by_name(app: TestApp) {
         let ada = app.registered("Ada").await;
         let letters = app.letters_to(&ada.email, 1).await;
-        assert_eq!(letters[0].subject, "Welcome to localhost");
-        assert!(letters[0].text.starts_with("Hello Ada,\n\nyour account at localhost is ready."), "{}", letters[0].text);
-        assert!(letters[0].html.contains("<p>Hello Ada,</p>"), "{}", letters[0].html);
+        assert_eq!(letters[0].subject, "Welcome to authql");
+        assert!(letters[0].text.starts_with("Hello Ada,\n\nYour account is ready."), "{}", letters[0].text);
+        assert!(letters[0].html.contains(">Hello Ada,</p>"), "{}", letters[0].html);
     }
 
     async fn a_taken_address_is_answered_the_same_and_its_owner_is_told(app: TestApp) {
@@ -43,7 +43,7 @@ in_both_modes! {
         assert_eq!(taken, free);
 
         let letters = app.letters_to(&ada.email, 2).await;
-        assert_eq!(letters[1].subject, "You already have an account at localhost");
+        assert_eq!(letters[1].subject, "You already have an account at authql");
         assert_eq!(letters[1].to, "ada@example.com");
         // Nothing has changed: the old password works, and the new one does not.
         ada.login(&app).await;
@@ -121,6 +121,31 @@ in_both_modes! {
             sqlx::query_scalar("SELECT users::text FROM users").fetch_one(&mut connection).await.unwrap();
         assert!(row.contains("$argon2id$v=19$m=7168,t=1,p=1$"), "{row}");
         assert!(!row.contains(&ada.password), "{row}");
+    }
+
+    /// Whole, as it comes out of an SMTP conversation or onto the mailbox page.
+    async fn a_mail_is_in_the_language_of_its_reader(app: TestApp) {
+        let input = json!({"email": "ada@example.com", "password": "correct horse battery staple", "name": "Ада", "locale": "ru-RU"});
+        app.mutate("register", input, None).await;
+        let letter = app.letter_about("ada@example.com", "Добро пожаловать в authql").await;
+        assert!(letter.html.contains("<html lang=\"ru\">") && letter.html.contains("<p"), "{}", letter.html);
+        let token = letter.token("verifyEmail");
+        assert!(letter.html.contains(&token), "{}", letter.html);
+        let text = "\
+Здравствуйте, Ада!
+
+Ваша учётная запись готова. Для входа используйте адрес ada@example.com и пароль, который вы выбрали.
+
+Пожалуйста, подтвердите, что это ваш адрес, чтобы мы знали: наши письма до вас доходят.
+
+Подтвердить адрес:
+http://localhost/confirm#verifyEmail=TOKEN
+
+Ссылка сработает один раз и действует 7 дней. Если учётную запись создали не вы, просто не обращайте внимания на это письмо.
+
+--\x20
+authql · отправлено на ada@example.com";
+        assert_eq!(letter.text.replace(&token, "TOKEN").trim_end(), text);
     }
 }
 

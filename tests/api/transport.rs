@@ -244,7 +244,7 @@ async fn pages_bring_all_that_they_need() {
 #[tokio::test]
 async fn the_mailbox_is_not_there_where_mails_are_sent() {
     let Some(app) = TestApp::on_servers().await else { return };
-    for path in ["/mailbox", "/mailbox.json", "/mailbox/assets/mailbox.js"] {
+    for path in ["/mailbox", "/mailbox.json", "/mailbox/samples.json", "/mailbox/assets/mailbox.js"] {
         assert_eq!(get(&app, path, "*/*").await.status(), StatusCode::NOT_FOUND, "{path}");
     }
 }
@@ -255,7 +255,9 @@ async fn the_mailbox_is_shown_to_this_machine_alone() {
     for (host, expected) in
         [("localhost:8080", 200), ("127.0.0.1", 200), ("evil.example:8080", 404), ("", 404)]
     {
-        let request = app.client.get(format!("{}/mailbox.json", app.url)).header("host", host);
-        assert_eq!(request.send().await.unwrap().status(), expected, "{host}");
+        for path in ["mailbox", "mailbox.json", "mailbox/samples.json"] {
+            let request = app.client.get(format!("{}/{path}", app.url)).header("host", host);
+            assert_eq!(request.send().await.unwrap().status(), expected, "{host} {path}");
+        }
     }
 }

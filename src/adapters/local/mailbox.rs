@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use tokio::fs;
 
-use crate::adapters::templates::Templates;
-use crate::domain::Mail;
-use crate::ports::{Mailbox, Mailer, SendError, StoredMail, Unexpected};
+use crate::adapters::templates::{Content, Stationery, TemplateError, Templates};
+use crate::domain::{Language, Mail};
+use crate::ports::{BrokenTemplates, Mailbox, Mailer, SendError, StoredMail, Unexpected};
 
 /// How many mails the page shows.
 const SHOWN: usize = 100;
@@ -15,15 +15,15 @@ const SHOWN: usize = 100;
 /// [`Mailer`] and [`Mailbox`] on a folder with one JSON file a mail, named by its id.
 pub struct FileMailbox {
     folder: PathBuf,
-    from: String,
     templates: Templates,
+    stationery: Stationery,
 }
 
 impl FileMailbox {
-    /// Keeps mails in `folder`, which must exist. `from` is the sender they show.
+    /// Keeps mails in `folder`, which must exist. They are written with `templates`, which are made of `stationery`.
     #[must_use]
-    pub fn new(folder: PathBuf, from: String, templates: Templates) -> Self {
-        Self { folder, from, templates }
+    pub fn new(folder: PathBuf, templates: Templates, stationery: Stationery) -> Self {
+        Self { folder, templates, stationery }
     }
 }
 
@@ -31,16 +31,7 @@ impl FileMailbox {
 impl Mailer for FileMailbox {
     async fn send(&self, mail: &Mail) -> Result<(), SendError> {
         let content = self.templates.render(mail).map_err(|error| SendError::Permanent(error.to_string()))?;
-        let stored = StoredMail {
-            id: mail.id.to_string(),
-            kind: mail.kind.as_str().to_owned(),
-            from: self.from.clone(),
-            to: mail.to.mailbox(),
-            subject: content.subject,
-            date: mail.queued_at,
-            text: content.text,
-            html: content.html,
-        };
+        let stored = stored(mail.id.to_string(), mail, content, self.templates.sender());
         // Written aside and renamed, so that the page never reads half a mail; a second try replaces the first.
         let name = self.folder.join(format!("{}.json", mail.id));
         let aside = name.with_extension("new");
@@ -71,5 +62,39 @@ impl Mailbox for FileMailbox {
             mails.push(serde_json::from_slice(&text).map_err(|error| unreadable(error.into()))?);
         }
         Ok(mails)
+    }
+
+    async fn samples(&self) -> Result<Vec<StoredMail>, BrokenTemplates> {
+        let stationery = self.stationery.clone();
+        // Reads files, if only a few.
+        let written = tokio::task::spawn_blocking(move || samples(&stationery)).await;
+        written
+            .map_err(|error| BrokenTemplates(error.to_string()))?
+            .map_err(|error| BrokenTemplates(error.to_string()))
+    }
+}
+
+fn samples(stationery: &Stationery) -> Result<Vec<StoredMail>, TemplateError> {
+    let templates = Templates::load(stationery)?;
+    let mut samples = Vec::new();
+    for language in Language::ALL {
+        for (mail, content) in templates.samples(language)? {
+            let id = format!("{}/{}", language.tag(), mail.kind.as_str());
+            samples.push(stored(id, &mail, content, templates.sender()));
+        }
+    }
+    Ok(samples)
+}
+
+fn stored(id: String, mail: &Mail, content: Content, from: &str) -> StoredMail {
+    StoredMail {
+        id,
+        kind: mail.kind.as_str().to_owned(),
+        from: from.to_owned(),
+        to: mail.to.mailbox(),
+        subject: content.subject,
+        date: mail.queued_at,
+        text: content.text,
+        html: content.html,
     }
 }

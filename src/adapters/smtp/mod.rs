@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lettre::message::header::ContentType;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::extension::ClientId;
@@ -11,7 +11,7 @@ use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executo
 use url::Url;
 
 use super::templates::Templates;
-use crate::domain::Mail;
+use crate::domain::{Language, Mail};
 use crate::ports::{Mailer, SendError};
 
 /// How long a connection may take to come about. lettre limits no later step of a conversation: [`MAIL_TIMEOUT`] is for all.
@@ -39,21 +39,15 @@ pub enum SmtpSettingsError {
 }
 
 impl SmtpMailer {
-    /// Mails from `from` through the server at `url`, over `concurrency` connections at most. Connects when the first mail is
-    /// sent.
+    /// Mails through the server at `url`, over `concurrency` connections at most. Connects when the first mail is sent.
     ///
     /// `smtps://` speaks TLS from the start, `smtp://` insists on STARTTLS; `smtp://…?tls=none` does without, and
     /// `?tls=opportunistic` where the server has none.
     ///
     /// # Errors
     /// See [`SmtpSettingsError`].
-    pub fn new(
-        url: &str,
-        from: &str,
-        templates: Templates,
-        concurrency: usize,
-    ) -> Result<Self, SmtpSettingsError> {
-        let from = sender(from)?;
+    pub fn new(url: &str, templates: Templates, concurrency: usize) -> Result<Self, SmtpSettingsError> {
+        let from = sender(templates.sender())?;
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&with_tls(url)?)
             .map_err(|error| SmtpSettingsError::Url(error.to_string()))?
             .timeout(Some(CONNECT_TIMEOUT))
@@ -67,7 +61,8 @@ impl SmtpMailer {
         let permanent = |error: &dyn std::fmt::Display| SendError::Permanent(error.to_string());
         let content = self.templates.render(mail).map_err(|error| permanent(&error))?;
         let address: Address = mail.to.mailbox().parse().map_err(|error| permanent(&error))?;
-        let name = mail.name.as_ref().map(|name| name.as_str().to_owned());
+        let name = mail.name.as_ref().filter(|name| !name.could_pass_for_a_link());
+        let name = name.map(|name| name.as_str().to_owned());
         let part = |kind, text| SinglePart::builder().header(kind).body(text);
         Message::builder()
             .message_id(Some(format!("<{}@{}>", mail.id, self.from.email.domain())))
@@ -75,6 +70,9 @@ impl SmtpMailer {
             .from(self.from.clone())
             .to(Mailbox::new(name, address))
             .subject(content.subject)
+            // So that notes of absence do not answer it (RFC 3834 5).
+            .raw_header(raw_header("Auto-Submitted", "auto-generated"))
+            .raw_header(raw_header("Content-Language", Language::of(&mail.locale).tag()))
             .multipart(
                 MultiPart::alternative()
                     .singlepart(part(ContentType::TEXT_PLAIN, content.text))
@@ -95,6 +93,10 @@ impl Mailer for SmtpMailer {
             Err(_) => Err(SendError::Transient("the mail took longer than a minute".to_owned())),
         }
     }
+}
+
+fn raw_header(name: &'static str, text: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), text.to_owned())
 }
 
 /// Whether the server refused this mail for good, and not us: with a wrong password, or without TLS, no mail is at fault, and
@@ -146,6 +148,31 @@ fn full_text(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::templates::Stationery;
+
+    #[tokio::test]
+    async fn a_mail_says_that_a_program_wrote_it_and_in_which_language() {
+        let stationery = Stationery {
+            folder: None,
+            sender: Some("Пчёлы <no-reply@example.org>".to_owned()),
+            site: String::new(),
+            frontend_url: "https://app.example.com".to_owned(),
+        };
+        let templates = Templates::load(&stationery).unwrap();
+        let (mail, _) = templates.samples(Language::Russian).unwrap().remove(0);
+        let mailer = SmtpMailer::new("smtp://localhost", templates, 1).unwrap();
+        let source = String::from_utf8(mailer.message(&mail).unwrap().formatted()).unwrap();
+        let headers: Vec<&str> = source.split("\r\n\r\n").next().unwrap().lines().collect();
+        for header in [
+            &format!("Message-ID: <{}@example.org>", mail.id),
+            "Auto-Submitted: auto-generated",
+            "Content-Language: ru",
+            "Date: Fri, 02 Jan 2026 15:04:00 +0000",
+        ] {
+            assert!(headers.contains(&header), "{source}");
+        }
+        assert!(source.is_ascii() && source.lines().all(|line| line.len() <= 998), "{source}");
+    }
 
     #[test]
     fn tls_is_required_unless_the_operator_says_otherwise() {

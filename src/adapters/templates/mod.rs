@@ -1,38 +1,54 @@
-//! What mails say: templates beside this file, one text and one HTML for each kind, compiled into the binary.
+//! What mails say and look like: templates beside this file, compiled into the binary, and what an operator puts in their
+//! place.
+//!
+//! A mail has the same parts in each language and form: `en/welcome.jinja` sets them (`subject`, `heading`, `body` …) with the
+//! help of `en/common.jinja`, and `layout.html` and `layout.txt` arrange them. Each template can use what those before it
+//! set. In HTML every value is escaped; `{{ email|strong }}` is the only markup that a text has.
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+mod brand;
+mod check;
+mod error;
+mod files;
+mod form;
+mod sample;
+mod words;
 
-use crate::domain::{Mail, PersonName};
+use std::path::PathBuf;
 
-/// All templates, under the names they have here.
-const FILES: [(&str, &str); 21] = [
-    ("layout.html", include_str!("layout.html")),
-    ("welcome.txt", include_str!("welcome.txt")),
-    ("welcome.html", include_str!("welcome.html")),
-    ("verification.txt", include_str!("verification.txt")),
-    ("verification.html", include_str!("verification.html")),
-    ("already_registered.txt", include_str!("already_registered.txt")),
-    ("already_registered.html", include_str!("already_registered.html")),
-    ("password_reset.txt", include_str!("password_reset.txt")),
-    ("password_reset.html", include_str!("password_reset.html")),
-    ("password_changed.txt", include_str!("password_changed.txt")),
-    ("password_changed.html", include_str!("password_changed.html")),
-    ("email_change.txt", include_str!("email_change.txt")),
-    ("email_change.html", include_str!("email_change.html")),
-    ("email_change_requested.txt", include_str!("email_change_requested.txt")),
-    ("email_change_requested.html", include_str!("email_change_requested.html")),
-    ("email_changed.txt", include_str!("email_changed.txt")),
-    ("email_changed.html", include_str!("email_changed.html")),
-    ("session_reuse.txt", include_str!("session_reuse.txt")),
-    ("session_reuse.html", include_str!("session_reuse.html")),
-    ("account_deleted.txt", include_str!("account_deleted.txt")),
-    ("account_deleted.html", include_str!("account_deleted.html")),
-];
+use minijinja::Value;
+
+pub use self::error::TemplateError;
+pub use self::files::FILES;
+
+use self::brand::Brand;
+use self::files::Files;
+use self::form::{Form, Values};
+use super::smtp;
+use crate::domain::{Language, Mail, PersonName};
+
+/// Who sends mails if nobody says otherwise.
+const USUAL_SENDER: &str = "authql <no-reply@localhost>";
+
+/// What an operator has settled about mails.
+#[derive(Debug, Clone)]
+pub struct Stationery {
+    /// The folder of what replaces the built-in files, as `AUTHQL_MAIL_TEMPLATES` names it.
+    pub folder: Option<PathBuf>,
+    /// The sender, as `AUTHQL_MAIL_FROM` names it. Wins over that of the folder's `brand.toml`.
+    pub sender: Option<String>,
+    /// The host that mails speak of when neither brand nor sender has a name.
+    pub site: String,
+    /// Where links lead.
+    pub frontend_url: String,
+}
 
 /// The compiled templates, and what is the same in every mail.
 pub struct Templates {
-    environment: Environment<'static>,
-    site: String,
+    text: Form,
+    html: Form,
+    brand: Brand,
+    product: String,
+    sender: Option<String>,
     frontend_url: String,
 }
 
@@ -48,40 +64,81 @@ pub struct Content {
 }
 
 impl Templates {
-    /// Compiles the templates. `site` is the host that mails speak of, `frontend_url` where their links lead.
+    /// Compiles the templates, and writes a sample of each mail with them, so that what is wrong shows now.
     ///
     /// # Errors
-    /// When a template is not well formed.
-    pub fn new(site: impl Into<String>, frontend_url: impl Into<String>) -> Result<Self, minijinja::Error> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_auto_escape_callback(|name| match name.rsplit_once('.') {
-            Some((_, "html")) => AutoEscape::Html,
-            _ => AutoEscape::None,
-        });
-        for (name, source) in FILES {
-            environment.add_template(name, source)?;
-        }
-        Ok(Self { environment, site: site.into(), frontend_url: frontend_url.into() })
+    /// [`TemplateError`], a sentence for the operator.
+    pub fn load(stationery: &Stationery) -> Result<Self, TemplateError> {
+        let files = Files::read(stationery.folder.as_deref())?;
+        let brand = files.brand()?;
+        let sender = stationery.sender.clone().or_else(|| brand.sender.clone());
+        let name =
+            smtp::sender(sender.as_deref().unwrap_or(USUAL_SENDER)).ok().and_then(|sender| sender.name);
+        let templates = Self {
+            text: Form::text(&files)?,
+            html: Form::html(&files)?,
+            product: brand.name.clone().or(name).unwrap_or_else(|| stationery.site.clone()),
+            brand,
+            sender,
+            frontend_url: stationery.frontend_url.clone(),
+        };
+        templates.check(&files)?;
+        Ok(templates)
     }
 
-    /// Writes a mail. The first line of its text template is the subject.
+    /// The `From` header. `None` when nobody has chosen one.
+    #[must_use]
+    pub fn chosen_sender(&self) -> Option<&str> {
+        self.sender.as_deref()
+    }
+
+    /// The `From` header.
+    #[must_use]
+    pub fn sender(&self) -> &str {
+        self.chosen_sender().unwrap_or(USUAL_SENDER)
+    }
+
+    /// Writes a mail.
     ///
     /// # Errors
-    /// When a template asks for a value that there is not.
-    pub fn render(&self, mail: &Mail) -> Result<Content, minijinja::Error> {
-        let values = context! {
-            site => &self.site,
-            email => mail.to.as_str(),
-            name => mail.name.as_ref().map(PersonName::as_str),
-            link => self.link(mail),
-        };
-        let render = |ending: &str| {
-            self.environment.get_template(&format!("{}.{ending}", mail.kind.as_str()))?.render(&values)
-        };
-        let text = render("txt")?;
-        let (subject, text) = text.split_once('\n').unwrap_or((&text, ""));
-        Ok(Content { subject: subject.to_owned(), text: text.trim_start().to_owned(), html: render("html")? })
+    /// When a template asks for what there is not.
+    pub fn render(&self, mail: &Mail) -> Result<Content, TemplateError> {
+        let language = Language::of(&mail.locale);
+        let values = self.values(mail, language);
+        let (parts, text) = self.text.render(language, mail.kind, values.clone())?;
+        let (_, html) = self.html.render(language, mail.kind, values)?;
+        let subject = parts.get("subject").map(ToString::to_string).unwrap_or_default();
+        Ok(Content { subject, text, html })
+    }
+
+    /// Samples of all mails in a language, in the order of an account's life.
+    ///
+    /// # Errors
+    /// See [`render`](Self::render).
+    pub fn samples(&self, language: Language) -> Result<Vec<(Mail, Content)>, TemplateError> {
+        sample::mails(language).map(|mail| self.render(&mail).map(|content| (mail, content))).collect()
+    }
+
+    fn values(&self, mail: &Mail, language: Language) -> Values {
+        let (light, dark) = (&self.brand.accent, &self.brand.accent_dark);
+        let purpose = mail.kind.purpose();
+        let name = mail.name.as_ref().filter(|name| !name.could_pass_for_a_link());
+        [
+            ("product", Value::from(&self.product)),
+            ("email", mail.to.as_str().into()),
+            ("name", name.map(PersonName::as_str).into()),
+            ("date", words::moment(language, mail.queued_at).into()),
+            ("link", self.link(mail).into()),
+            ("validity", purpose.map(|purpose| words::span(language, purpose.lifetime())).into()),
+            ("language", language.tag().into()),
+            ("logo", self.brand.logo.as_deref().into()),
+            ("accent", light.to_string().into()),
+            ("on_accent", light.ink().into()),
+            ("accent_dark", dark.to_string().into()),
+            ("on_accent_dark", dark.ink().into()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
     }
 
     /// Where the link of a mail leads. The fragment names the mutation and carries its token: it stays in the browser, so
@@ -93,50 +150,4 @@ impl Templates {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{EmailAddress, Locale, MailId, MailKind, MailToken};
-
-    fn mail(kind: MailKind, name: Option<&str>) -> Mail {
-        let queued_at = chrono::DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-        Mail {
-            id: MailId::generate(queued_at),
-            kind,
-            to: EmailAddress::parse("ada@example.com").unwrap(),
-            name: name.and_then(|name| PersonName::parse(name).unwrap()),
-            locale: Locale::default(),
-            queued_at,
-            token: kind.purpose().map(|_| MailToken::new("a-token".to_owned())),
-        }
-    }
-
-    fn templates() -> Templates {
-        Templates::new("auth.example.com", "https://app.example.com").unwrap()
-    }
-
-    #[test]
-    fn every_kind_has_a_subject_a_text_and_a_page() {
-        let templates = templates();
-        for kind in MailKind::ALL {
-            for name in [None, Some("Ada")] {
-                let content = templates.render(&mail(kind, name)).unwrap();
-                assert!(content.subject.contains("auth.example.com"), "{}", content.subject);
-                assert!(content.text.contains("ada@example.com"), "{}", content.text);
-                assert!(content.html.contains("ada@example.com"), "{}", content.html);
-                assert_eq!(content.text.starts_with("Hello Ada,"), name.is_some(), "{}", content.text);
-                let link = kind
-                    .purpose()
-                    .map(|purpose| format!("https://app.example.com/confirm#{}=a-token", purpose.mutation()));
-                assert!(link.is_none_or(|link| content.text.contains(&link)), "{}", content.text);
-            }
-        }
-    }
-
-    #[test]
-    fn a_name_is_text_and_never_markup() {
-        let templates = templates();
-        let content = templates.render(&mail(MailKind::Welcome, Some("<b>Ada</b>"))).unwrap();
-        assert!(content.html.contains("&lt;b&gt;Ada&lt;"), "{}", content.html);
-        assert!(content.text.contains("Hello <b>Ada</b>,"), "{}", content.text);
-    }
-}
+mod tests;

@@ -1,12 +1,18 @@
 'use strict';
 
-// The mails that authql would have sent: a list, and one of them opened. The address of an opened mail is its id after
-// the #, so that links, the back button and a reload work without further ado.
+// The mails that authql would have sent, or samples of all that it could send: a list, and one of them opened. What follows
+// the # in the address is the id of the opened mail, the language of samples (en, ru), or the id of a sample (en/welcome), so
+// that links, the back button and a reload work without further ado.
 
 const PAUSE = 2000;
 const find = (id) => document.getElementById(id);
 
+const samplesIn = () => location.hash.match(/^#(en|ru)(\/|$)/)?.[1];
+const view = () => samplesIn() ?? '';
+
 let mails = [];
+// Which of the views `mails` are of.
+let loaded = '';
 // Newest first, as the server sends them; an entry stays the same element, so that it keeps the keyboard focus.
 const entries = new Map();
 // What had been there before the page was opened does not count as new.
@@ -14,6 +20,7 @@ const seen = new Set();
 let first = true;
 // The mail on display, so that it is not loaded again (and scrolled back) with every refresh.
 let shown = null;
+const isSame = (one, other) => one && other && ['id', 'subject', 'text', 'html'].every((part) => one[part] === other[part]);
 
 // ---------------------------------------------------------------------------------------------------------------- list
 
@@ -28,8 +35,8 @@ function entry(mail) {
     link.append(span);
   };
   line('subject', mail.subject);
-  line('when', short(mail.date));
-  line('to', mail.to);
+  line('when', samplesIn() ? '' : short(mail.date));
+  line('to', samplesIn() ? mail.kind.replaceAll('_', ' ') : mail.to);
   item.append(link);
   return item;
 }
@@ -43,6 +50,11 @@ function short(date) {
 
 function update(next) {
   mails = next;
+  // Samples change when their templates do.
+  for (const mail of mails) {
+    const subject = entries.get(mail.id)?.querySelector('.subject');
+    if (subject && subject.textContent !== mail.subject) subject.textContent = mail.subject;
+  }
   const ids = new Set(mails.map((mail) => mail.id));
   for (const [id, item] of entries) {
     if (ids.has(id)) continue;
@@ -52,11 +64,11 @@ function update(next) {
   // From the oldest on, so that each new entry goes to the top.
   for (const mail of [...mails].reverse()) {
     if (entries.has(mail.id)) continue;
-    if (first) seen.add(mail.id);
+    if (first || samplesIn()) seen.add(mail.id);
     entries.set(mail.id, entry(mail));
     find('list').prepend(entries.get(mail.id));
   }
-  first = false;
+  if (!samplesIn()) first = false;
   show();
 }
 
@@ -65,17 +77,22 @@ function update(next) {
 function show() {
   const named = mails.find((mail) => `#${mail.id}` === location.hash);
   // When nobody has chosen yet, the first one displayed stays, even when newer ones arrive while it is being read.
-  const mail = named ?? mails.find(({ id }) => id === shown) ?? mails[0];
+  const mail = named ?? mails.find(({ id }) => id === shown?.id) ?? mails[0];
   find('box').hidden = !mail;
-  find('empty').hidden = Boolean(mail);
+  find('empty').hidden = Boolean(mail || samplesIn());
+  find('back').href = `#${view()}`;
+  for (const link of find('views').children) {
+    if (link.getAttribute('href') === `#${view()}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
   // On a phone there is room for one of the two; the style sheet decides by this class.
   document.body.classList.toggle('reading', Boolean(named));
   if (mail) open(mail);
-  shown = mail?.id ?? null;
+  shown = mail ?? null;
 
   for (const [id, item] of entries) {
     const link = item.firstChild;
-    if (id === shown) link.setAttribute('aria-current', 'true');
+    if (id === shown?.id) link.setAttribute('aria-current', 'true');
     else link.removeAttribute('aria-current');
     item.classList.toggle('new', !seen.has(id));
   }
@@ -86,7 +103,7 @@ function show() {
 
 function open(mail) {
   seen.add(mail.id);
-  if (mail.id === shown) return;
+  if (isSame(mail, shown)) return;
   find('subject').textContent = mail.subject;
   find('from').textContent = mail.from;
   find('to').textContent = mail.to;
@@ -104,6 +121,11 @@ function open(mail) {
 function say(text) {
   // Only a change is written, because every writing is read out.
   if (find('status').textContent !== text) find('status').textContent = text;
+}
+
+function complain(problem) {
+  if (find('problem').textContent !== problem) find('problem').textContent = problem;
+  find('problem').hidden = !problem;
 }
 
 // ---------------------------------------------------------------------------------------------------------------- tabs
@@ -138,10 +160,11 @@ find('list').addEventListener('keydown', (event) => {
   next.firstChild.focus();
 });
 
-window.addEventListener('hashchange', () => {
-  show();
+window.addEventListener('hashchange', async () => {
+  if (view() === loaded) show();
+  else await refresh();
   // On a phone the half that had the focus is gone, so it moves to the other.
-  const link = entries.get(shown)?.firstChild;
+  const link = entries.get(shown?.id)?.firstChild;
   if (!link?.checkVisibility()) find('subject').focus();
   else if (!location.hash) link.focus();
 });
@@ -151,10 +174,18 @@ window.addEventListener('hashchange', () => {
 async function refresh() {
   // A page in the background asks nothing; it catches up when it is looked at again.
   if (!document.hidden) {
+    const wanted = view();
     try {
-      const response = await fetch('mailbox.json', { cache: 'no-store' });
+      const response = await fetch(wanted ? 'mailbox/samples.json' : 'mailbox.json', { cache: 'no-store' });
       if (!response.ok) throw new Error(response.statusText);
-      update((await response.json()).mails);
+      const answer = await response.json();
+      // Meanwhile somebody may have gone elsewhere.
+      if (view() === wanted) {
+        loaded = wanted;
+        complain(answer.problem ?? '');
+        // While the templates are broken, the last good samples stay.
+        if (!answer.problem) update(answer.mails.filter(({ id }) => !wanted || id.startsWith(`${wanted}/`)));
+      }
     } catch {
       say('The server does not answer. Trying again …');
     }
