@@ -94,8 +94,9 @@ test("relay.md", async () => {
   assert.deepEqual(await linesOf(folder, "main.js"), [email, "refreshes: 0"]);
 });
 
-test("README.md", async () => {
+test("what the READMEs show compiles", async () => {
   await call(unfold("README.md"), "tsc");
+  await call(unfold("clients/js/README.md"), "tsc");
 });
 
 test("curl.md", async () => {
