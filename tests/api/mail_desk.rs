@@ -6,7 +6,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 
 use crate::support::program::{complaint, output, printed};
-use crate::support::{Mood, TestApp, eventually};
+use crate::support::{Mode, Mood, TestApp, eventually};
 
 /// `authql mail …` beside a running instance.
 fn mail(app: &TestApp, arguments: &[&str]) -> Output {
@@ -137,7 +137,9 @@ async fn all_dead_mails_are_tried_again_but_those_that_help_nobody() {
 
 #[tokio::test]
 async fn a_dropped_mail_is_never_sent() {
-    let Some(mut app) = TestApp::on_servers().await else { return };
+    // After the first failure no worker has it in hand for an hour.
+    let patience = [("AUTHQL_MAIL_RETRY_MIN", "1h")];
+    let Some(mut app) = TestApp::start_with(Mode::Servers, &patience).await else { return };
     app.smtp.as_mut().unwrap().stop().await;
     app.registered("Ada").await;
     let pending = eventually("it has been tried in vain", async || {
