@@ -1,6 +1,7 @@
 //! What the application needs from the world: small traits, each with its contract. Every adapter of a port keeps it.
 
 mod accounts;
+mod limits;
 mod mail;
 mod mail_ledger;
 mod recovery;
@@ -16,6 +17,7 @@ pub use accounts::{
     AccountChanges, Credentials, HashFormats, Match, NewUser, PasswordHasher, ProfileChange, Registered,
     UnusableHash, Users,
 };
+pub use limits::{Budget, BudgetKey, DeviceTokens, PasswordFailures, Pseudonyms, RateLimiter};
 pub use mail::{
     BrokenTemplates, ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail,
     StoredMailToken,
