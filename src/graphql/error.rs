@@ -1,5 +1,7 @@
 //! Top-level errors: their codes, and what they leave out.
 
+use std::time::Duration;
+
 use async_graphql::{Context, Error, ErrorExtensions};
 
 use super::context::request;
@@ -26,6 +28,11 @@ pub fn sentence(error: &dyn std::error::Error) -> String {
         first.make_ascii_uppercase();
     }
     text + "."
+}
+
+/// A wait in whole seconds, rounded up: whoever comes back then does not come too early.
+pub(super) fn wait_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// A failure of ours: logged here with its cause, told to the client by code and request id only.

@@ -18,7 +18,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::error::HttpError;
-use super::{MAX_BODY, Server, cookies, pages, request};
+use super::{MAX_BODY, Server, cookies, device, pages, request};
 use crate::graphql::{self, DocumentError, RefreshCookie};
 
 /// How long a client may take to send a body.
@@ -76,6 +76,7 @@ async fn execute(
     let method = request.method().clone();
     let mut context = request::context(request.headers(), request.extensions(), &server.trusted_proxies);
     context.refresh_cookie = cookie;
+    let new_device_token = Arc::clone(&context.new_device_token);
     let named = operation_name(request.uri());
     let extracted: Result<GraphQLRequest, GraphQLRejection> =
         GraphQLRequest::from_request(request, &()).await;
@@ -97,7 +98,9 @@ async fn execute(
     }
     // Whatever hangs behind us: the client learns that it may try again, and what was begun is rolled back or repeatable.
     let executed = timeout(DEADLINE, server.schema.execute(request.data(context))).await;
-    executed.map(|response| accepted.respond(response)).map_err(|_| HttpError::Unavailable)
+    let mut response = accepted.respond(executed.map_err(|_| HttpError::Unavailable)?);
+    device::hand_over(new_device_token.take(), response.headers_mut());
+    Ok(response)
 }
 
 impl MediaType {

@@ -2,6 +2,7 @@
 
 mod cookies;
 mod cors;
+mod device;
 mod error;
 mod graphql;
 mod health;

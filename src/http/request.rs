@@ -1,12 +1,14 @@
 //! What the headers of a request say, and where it comes from.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Request, header};
 use tower_http::request_id::{MakeRequestId, RequestId};
 use uuid::Uuid;
 
+use super::device;
 use crate::domain::{DeviceInfo, TrustedProxies};
 use crate::graphql::RequestContext;
 
@@ -40,7 +42,9 @@ pub(super) fn context(
     RequestContext {
         access_token: bearer(headers).map(str::to_owned),
         refresh_cookie: None,
-        device: DeviceInfo::new(user_agent, client(headers, extensions, trusted_proxies)),
+        device: DeviceInfo::new(user_agent, client(headers, extensions, trusted_proxies))
+            .with_token(device::token(headers)),
+        new_device_token: Arc::default(),
         request_id: id(extensions).to_owned(),
     }
 }

@@ -15,6 +15,7 @@ mod edge;
 
 mod faults;
 mod keys;
+mod limits;
 mod mail_desk;
 mod mailing;
 mod model;
@@ -22,6 +23,7 @@ mod origins;
 mod pages;
 mod passwords;
 mod program;
+mod rate_limiter;
 mod recovery;
 mod registration;
 mod revocation;
