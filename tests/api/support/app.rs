@@ -127,7 +127,7 @@ impl TestApp {
         let (shutdown, stopped) = oneshot::channel::<()>();
         self.shutdown = Some(shutdown);
         self.task = Some(tokio::spawn(async move {
-            app.run(listener, async move { drop(stopped.await) }).await.unwrap();
+            app.run(listener, async move { drop(stopped.await) }).await;
         }));
     }
 
