@@ -7,6 +7,9 @@ use async_graphql::{Context, Error, ErrorExtensions};
 use super::context::request;
 use crate::services::{AccessError, Unexpected};
 
+/// The extension of an error that says how many seconds to wait.
+pub const RETRY_AFTER: &str = "retryAfterSeconds";
+
 /// A request that needs a session and has none: the signal to refresh, or to show the login form.
 pub(super) fn unauthenticated(reason: &'static str, error: &AccessError) -> Error {
     Error::new(sentence(error)).extend_with(|_, extensions| {
@@ -39,10 +42,17 @@ pub(super) fn wait_seconds(wait: Duration) -> u64 {
 pub(super) fn unexpected(ctx: &Context<'_>, error: &Unexpected) -> Error {
     let request_id = request(ctx).request_id.clone();
     let cause = error as &dyn std::error::Error;
+    let mut wait = None;
     let (code, message) = match error {
         Unexpected::Unavailable { .. } => {
             tracing::warn!(error = cause, "a request could not be served");
             ("SERVICE_UNAVAILABLE", "The service cannot do this at the moment. Try again soon.")
+        }
+        Unexpected::Overloaded { retry_after, .. } => {
+            // Not a warning each: a flood of requests is not to become a flood of lines.
+            tracing::debug!(error = cause, "a request could not be served");
+            wait = Some(wait_seconds(*retry_after).max(1));
+            ("SERVICE_UNAVAILABLE", "The service has too much to do at the moment. Try again in a while.")
         }
         Unexpected::Fault { .. } => {
             tracing::error!(error = cause, "a request failed");
@@ -52,5 +62,8 @@ pub(super) fn unexpected(ctx: &Context<'_>, error: &Unexpected) -> Error {
     Error::new(message).extend_with(|_, extensions| {
         extensions.set("code", code);
         extensions.set("requestId", request_id);
+        if let Some(seconds) = wait {
+            extensions.set(RETRY_AFTER, seconds);
+        }
     })
 }

@@ -26,7 +26,7 @@ pub use context::RequestContext;
 pub use cookie::{CookieChange, RefreshCookie};
 pub use device::NewDeviceToken;
 pub use document::{DocumentError, admit};
-pub use error::sentence;
+pub use error::{RETRY_AFTER, sentence};
 pub use mutation::Mutation;
 pub use query::Query;
 pub use validation::InputRules;

@@ -151,11 +151,21 @@ impl MediaType {
             Self::GraphQlResponse => (StatusCode::OK, "application/graphql-response+json; charset=utf-8"),
         };
         let body = Body { data: (!was_refused).then_some(&response.data), errors: &response.errors };
-        match serde_json::to_string(&body) {
-            Ok(body) => (status, [(header::CONTENT_TYPE, media_type)], body).into_response(),
-            Err(_) => HttpError::Failed.into_response(),
+        let Ok(body) = serde_json::to_string(&body) else { return HttpError::Failed.into_response() };
+        let mut answer = (status, [(header::CONTENT_TYPE, media_type)], body).into_response();
+        if let Some(seconds) = retry_after(&response.errors) {
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
+        answer
     }
+}
+
+/// How many seconds the client is asked to wait, also as a header: proxies and HTTP libraries know that one.
+fn retry_after(errors: &[ServerError]) -> Option<u64> {
+    errors.iter().find_map(|error| match error.extensions.as_ref()?.get(graphql::RETRY_AFTER)? {
+        Value::Number(seconds) => seconds.as_u64(),
+        _ => None,
+    })
 }
 
 /// An answer, its fields in the order of the request. What was refused has no `data` at all.

@@ -20,6 +20,7 @@ mod mail_desk;
 mod mailing;
 mod model;
 mod origins;
+mod overload;
 mod pages;
 mod passwords;
 mod program;
