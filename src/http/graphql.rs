@@ -14,6 +14,7 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use secrecy::SecretString;
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -50,7 +51,8 @@ pub(super) async fn post(State(server): State<Server>, request: Request) -> Resu
     let body = timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await.map_err(|_| HttpError::TooSlow)?;
     let body = body.map_err(|_| HttpError::TooLarge)?;
     let request = Request::from_parts(parts, body.into());
-    let mut response = execute(&server, request, accepted, cookie.clone()).await?;
+    let device = device::token(request.headers(), &server.origins);
+    let mut response = execute(&server, request, accepted, Kept { cookie: cookie.clone(), device }).await?;
     let change = cookie.and_then(|cookie| cookie.take_change());
     if let Some(value) = change.and_then(|change| cookies::set_cookie(&change, &server.origins)) {
         response.headers_mut().insert(header::SET_COOKIE, value);
@@ -63,19 +65,29 @@ pub(super) async fn get(State(server): State<Server>, request: Request) -> Resul
         return Ok(pages::graphiql());
     }
     let accepted = MediaType::negotiate(request.headers())?;
-    execute(&server, request, accepted, None).await
+    execute(&server, request, accepted, Kept::default()).await
 }
 
-/// Runs what was asked for. In cookie mode `cookie` has, or is told, the refresh token.
+/// What a client keeps for us between its requests, and sends with a POST only.
+#[derive(Default)]
+struct Kept {
+    /// In cookie mode this has, or is told, the refresh token.
+    cookie: Option<Arc<RefreshCookie>>,
+    /// The device token.
+    device: Option<SecretString>,
+}
+
+/// Runs what was asked for.
 async fn execute(
     server: &Server,
     request: Request,
     accepted: MediaType,
-    cookie: Option<Arc<RefreshCookie>>,
+    kept: Kept,
 ) -> Result<Response, HttpError> {
     let method = request.method().clone();
     let mut context = request::context(request.headers(), request.extensions(), &server.trusted_proxies);
-    context.refresh_cookie = cookie;
+    context.refresh_cookie = kept.cookie;
+    context.device = context.device.with_token(kept.device);
     let new_device_token = Arc::clone(&context.new_device_token);
     let named = operation_name(request.uri());
     let extracted: Result<GraphQLRequest, GraphQLRejection> =
@@ -99,7 +111,7 @@ async fn execute(
     // Whatever hangs behind us: the client learns that it may try again, and what was begun is rolled back or repeatable.
     let executed = timeout(DEADLINE, server.schema.execute(request.data(context))).await;
     let mut response = accepted.respond(executed.map_err(|_| HttpError::Unavailable)?);
-    device::hand_over(new_device_token.take(), response.headers_mut());
+    device::hand_over(new_device_token.take(), response.headers_mut(), &server.origins);
     Ok(response)
 }
 

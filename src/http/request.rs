@@ -8,7 +8,6 @@ use axum::http::{Extensions, HeaderMap, HeaderValue, Request, header};
 use tower_http::request_id::{MakeRequestId, RequestId};
 use uuid::Uuid;
 
-use super::device;
 use crate::domain::{DeviceInfo, TrustedProxies};
 use crate::graphql::RequestContext;
 
@@ -42,8 +41,7 @@ pub(super) fn context(
     RequestContext {
         access_token: bearer(headers).map(str::to_owned),
         refresh_cookie: None,
-        device: DeviceInfo::new(user_agent, client(headers, extensions, trusted_proxies))
-            .with_token(device::token(headers)),
+        device: DeviceInfo::new(user_agent, client(headers, extensions, trusted_proxies)),
         new_device_token: Arc::default(),
         request_id: id(extensions).to_owned(),
     }

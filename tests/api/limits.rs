@@ -7,7 +7,9 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{BEHIND_A_PROXY, Mode, Outcome, Person, TestApp, Visitor, eventually, in_both_modes};
+use crate::support::{
+    BEHIND_A_PROXY, LOGIN, Mode, Outcome, Person, TestApp, Visitor, eventually, in_both_modes,
+};
 
 const ON: (&str, &str) = ("AUTHQL_RATE_LIMITS", "on");
 /// So slowly that nothing is refilled while a test runs.
@@ -114,6 +116,35 @@ in_both_modes! {
         for _ in 0..30 {
             tokens = tokens.refresh(&app).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_browser_keeps_its_device_token_in_a_cookie() {
+    for (public_url, name, secure) in
+        [("http://localhost", "authql-device", ""), ("https://localhost", "__Host-authql-device", "; Secure")]
+    {
+        let settings = [ON, ("AUTHQL_PUBLIC_URL", public_url)];
+        let app = TestApp::start_with(Mode::ZeroConfiguration, &settings).await.unwrap();
+        let ada = app.registered("Ada").await;
+        let login = async |password: &str, cookie: &str| {
+            let body =
+                json!({"query": LOGIN, "variables": {"input": {"email": ada.email, "password": password}}});
+            let request =
+                app.client.post(format!("{}/graphql", app.url)).header("cookie", cookie).json(&body);
+            let response = request.send().await.unwrap();
+            let cookie = response.headers().get("set-cookie").map(|value| value.to_str().unwrap().to_owned());
+            (response.json::<Value>().await.unwrap()["data"]["login"]["__typename"].take(), cookie)
+        };
+        assert_eq!(login("a wrong password", "").await, (json!("AuthFailure"), None));
+        let (_, cookie) = login(&ada.password, "").await;
+        let cookie = cookie.unwrap();
+        let (pair, flags) = cookie.split_once("; ").unwrap();
+        assert!(pair.starts_with(&format!("{name}=authql_device_")), "{pair}");
+        assert_eq!(flags, format!("Path=/; Max-Age=34560000; HttpOnly; SameSite=Strict{secure}"));
+        Visitor::at(ATTACKER).guesses(&app, &ada, 7).await;
+        assert_eq!(login(&ada.password, "").await.0, "AuthFailure");
+        assert_eq!(login(&ada.password, &format!("a=b; {pair}; c=d")).await.0, "LoginSuccess");
     }
 }
 
