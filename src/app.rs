@@ -93,14 +93,7 @@ impl App {
 
     /// Serves on `listener` until `shutdown`, then finishes what is in flight: requests first, mails next, the database
     /// last.
-    ///
-    /// # Errors
-    /// When the listener fails for good.
-    pub async fn run(
-        self,
-        listener: TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<(), std::io::Error> {
+    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send + 'static) {
         let stop = CancellationToken::new();
         let worker = tokio::spawn(worker::run(Arc::clone(&self.mailing), self.worker, stop.clone()));
         let (mirror, sightings, signing) = (self.mirror, Arc::clone(&self.sightings), self.signing);
@@ -114,13 +107,12 @@ impl App {
             draining.cancel();
         });
         let server = http::serve(listener, self.router, stop.clone().cancelled_owned());
-        let outcome = tokio::select! {
-            outcome = server => outcome,
+        tokio::select! {
+            () = server => {}
             () = drain_is_over(&stop) => {
                 tracing::warn!("some requests were still in flight and are cut off");
-                Ok(())
             }
-        };
+        }
         signal.abort();
         stop.cancel();
         if let Err(error) = worker.await {
@@ -132,7 +124,6 @@ impl App {
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
         }
-        outcome
     }
 }
 

@@ -129,7 +129,7 @@ async fn serve() -> Outcome {
         stop.await;
         tracing::info!("stopping");
     })
-    .await?;
+    .await;
     Ok(())
 }
 

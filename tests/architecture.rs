@@ -18,12 +18,14 @@ const LAYERS: [(&str, &[&str]); 8] = [
 ];
 
 /// Where each library may be named, and nowhere else.
-const LIBRARIES: [(&str, &[&str]); 16] = [
+const LIBRARIES: &[(&str, &[&str])] = &[
     ("async_graphql", &["graphql", "http/graphql.rs"]),
     ("garde", &["graphql"]),
     ("async_graphql_axum", &["http"]),
     ("axum", &["http"]),
     ("tower_http", &["http"]),
+    ("hyper", &["http/connections.rs"]),
+    ("hyper_util", &["http/connections.rs"]),
     ("sqlx", &["adapters/postgres"]),
     ("bb8_redis", &["adapters/redis"]),
     ("redis", &["adapters/redis"]),

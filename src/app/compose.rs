@@ -7,13 +7,17 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::StartError;
+use crate::adapters::device_tokens::HmacDeviceTokens;
 use crate::adapters::embedded::{self, PrivatePostgres};
 use crate::adapters::jwt::JwtTokens;
-use crate::adapters::local::{DataFolder, DataFolderError, FileMailbox, LocalMailQueue, LocalRevocations};
+use crate::adapters::local::{
+    DataFolder, DataFolderError, FileMailbox, LocalMailQueue, LocalRateLimiter, LocalRevocations,
+};
 use crate::adapters::mail_tokens::HmacMailTokens;
 use crate::adapters::password_hashing::HashingLanes;
 use crate::adapters::postgres::Database;
-use crate::adapters::redis::{Redis, RedisMailQueue, RedisRevocations};
+use crate::adapters::pseudonyms::HmacPseudonyms;
+use crate::adapters::redis::{Redis, RedisMailQueue, RedisRateLimiter, RedisRevocations};
 use crate::adapters::root_secret::{RootSecret, RootSecrets};
 use crate::adapters::seal::AesGcmVault;
 use crate::adapters::smtp::{self, SmtpMailer};
@@ -21,10 +25,13 @@ use crate::adapters::templates::{Stationery, Templates};
 use crate::config::{Config, MailConfig, PasswordsConfig, StoresConfig};
 use crate::graphql::{self, InputRules};
 use crate::http::{self, HttpRules};
-use crate::ports::{Clock, MailQueue, Mailbox, Mailer, PasswordHasher, Revocations, Sessions, Tokens, Users};
+use crate::ports::{
+    Clock, MailQueue, Mailbox, Mailer, PasswordHasher, RateLimiter, Revocations, Sessions, Tokens, Users,
+};
 use crate::services::{
-    Access, Accounts, Authentication, Health, Housekeeping, MailboxPage, Mailing, Mirror, OwnSessions,
-    PasswordRecovery, Passwords, Posting, Registration, Services, Sightings, Signing,
+    Access, Accounts, Authentication, Health, Housekeeping, Limits, MailboxPage, Mailing, Mirror,
+    OwnSessions, PasswordChoice, PasswordRecovery, Passwords, Posting, Registration, Services, Sightings,
+    Signing,
 };
 
 /// What was put together.
@@ -47,7 +54,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         None => secrets(&data.get()?.secret()?, &config),
     };
     let (mailer, mailbox) = mailer(&config, &data)?;
-    let (revocations, queue) = accelerators(&config.stores)?;
+    let Accelerators { revocations, queue, limiter } = accelerators(&config.stores, &clock)?;
     let tokens = tokens(&config, &secrets)?;
     let hasher = Arc::new(hasher(config.passwords)?);
 
@@ -57,13 +64,15 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let (users, sessions) = (Arc::new(database.users()), Arc::new(database.sessions()));
     let mail_tokens = Arc::new(HmacMailTokens::new(&secrets));
     let ttl = config.sessions.blacklist_ttl();
+    let limits = Arc::new(limits(&config, &secrets, &clock, &database, limiter));
     let shared = Shared {
         clock: clock.clone(),
         passwords: Arc::new(Passwords {
-            hasher: hasher.clone(),
+            choice: PasswordChoice { hasher: hasher.clone(), policy: config.passwords.policy },
             users: users.clone(),
-            policy: config.passwords.policy,
+            limits: limits.clone(),
         }),
+        limits,
         hasher,
         users,
         posting: Arc::new(Posting { queue: queue.clone(), tokens: mail_tokens.clone() }),
@@ -115,6 +124,7 @@ struct Shared {
     hasher: Arc<dyn PasswordHasher>,
     users: Arc<dyn Users>,
     passwords: Arc<Passwords>,
+    limits: Arc<Limits>,
     sessions: Arc<dyn Sessions>,
     mirror: Arc<Mirror>,
     sightings: Arc<Sightings>,
@@ -139,6 +149,7 @@ fn services(
             users: shared.users.clone(),
             recovery: recovery.clone(),
             posting: shared.posting.clone(),
+            limits: shared.limits.clone(),
             reveals_taken,
         },
         recovery: PasswordRecovery {
@@ -146,6 +157,7 @@ fn services(
             recovery,
             passwords: shared.passwords.clone(),
             posting: shared.posting.clone(),
+            limits: shared.limits.clone(),
             mirror: shared.mirror.clone(),
         },
         authentication: Authentication {
@@ -156,6 +168,7 @@ fn services(
             sightings: shared.sightings.clone(),
             tokens: shared.tokens.clone(),
             posting: shared.posting.clone(),
+            limits: shared.limits.clone(),
             lifetimes: config.sessions.lifetimes,
             rotation: config.sessions.rotation,
         },
@@ -172,6 +185,7 @@ fn services(
             changes: Arc::new(database.account_changes()),
             passwords: shared.passwords.clone(),
             posting: shared.posting.clone(),
+            limits: shared.limits.clone(),
             mirror: shared.mirror.clone(),
             reveals_taken,
         },
@@ -212,6 +226,24 @@ fn tokens(config: &Config, secrets: &RootSecrets) -> Result<Arc<JwtTokens>, Star
 
 pub(super) fn hasher(config: PasswordsConfig) -> Result<HashingLanes, StartError> {
     Ok(HashingLanes::start(config.lanes, config.memory_kib, config.iterations)?)
+}
+
+fn limits(
+    config: &Config,
+    secrets: &RootSecrets,
+    clock: &Arc<dyn Clock>,
+    database: &Database,
+    limiter: Arc<dyn RateLimiter>,
+) -> Limits {
+    Limits {
+        clock: clock.clone(),
+        shared: limiter,
+        own: Arc::new(LocalRateLimiter::new(clock.clone())),
+        failures: Arc::new(database.password_failures()),
+        pseudonyms: Arc::new(HmacPseudonyms::new(&secrets.present)),
+        devices: Arc::new(HmacDeviceTokens::new(secrets)),
+        policy: config.limits,
+    }
 }
 
 fn signing(
@@ -291,15 +323,30 @@ fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, St
     Ok((files.clone(), Some(files)))
 }
 
-type Accelerators = (Arc<dyn Revocations>, Arc<dyn MailQueue>);
+/// What Redis speeds up, or shares between instances.
+pub(super) struct Accelerators {
+    pub(super) revocations: Arc<dyn Revocations>,
+    queue: Arc<dyn MailQueue>,
+    limiter: Arc<dyn RateLimiter>,
+}
 
 /// Redis, or its twins in this process.
-pub(super) fn accelerators(stores: &StoresConfig) -> Result<Accelerators, StartError> {
-    match &stores.redis_url {
-        None => Ok((Arc::new(LocalRevocations::default()), Arc::new(LocalMailQueue::default()))),
-        Some(url) => {
-            let redis = Redis::new(url.expose_secret())?;
-            Ok((Arc::new(RedisRevocations(redis.clone())), Arc::new(RedisMailQueue::new(redis))))
-        }
-    }
+pub(super) fn accelerators(
+    stores: &StoresConfig,
+    clock: &Arc<dyn Clock>,
+) -> Result<Accelerators, StartError> {
+    let limiter = LocalRateLimiter::new(clock.clone());
+    let Some(url) = &stores.redis_url else {
+        return Ok(Accelerators {
+            revocations: Arc::new(LocalRevocations::default()),
+            queue: Arc::new(LocalMailQueue::default()),
+            limiter: Arc::new(limiter),
+        });
+    };
+    let redis = Redis::new(url.expose_secret())?;
+    Ok(Accelerators {
+        revocations: Arc::new(RedisRevocations(redis.clone())),
+        queue: Arc::new(RedisMailQueue::new(redis.clone())),
+        limiter: Arc::new(RedisRateLimiter::new(redis, limiter)),
+    })
 }

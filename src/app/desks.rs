@@ -10,22 +10,18 @@ use crate::adapters::password_hashing::KnownFormats;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, PasswordsConfig};
 use crate::ports::Clock;
-use crate::services::{MailDesk, Mirror, Passwords, UserDesk};
+use crate::services::{MailDesk, Mirror, PasswordChoice, UserDesk};
 
 pub(super) async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, StartError> {
     let database = database(config).await?;
-    let (revocations, _) = accelerators(&config.stores)?;
+    let revocations = accelerators(&config.stores, &clock)?.revocations;
     let sessions = Arc::new(database.sessions());
     let passwords = PasswordsConfig { lanes: 1, ..config.passwords };
     Ok(UserDesk {
         clock: clock.clone(),
         directory: Arc::new(database.user_directory()),
         formats: Arc::new(KnownFormats),
-        passwords: Passwords {
-            hasher: Arc::new(hasher(passwords)?),
-            users: Arc::new(database.users()),
-            policy: passwords.policy,
-        },
+        passwords: PasswordChoice { hasher: Arc::new(hasher(passwords)?), policy: passwords.policy },
         mirror: Mirror::new(revocations, sessions, clock, config.sessions.blacklist_ttl()),
     })
 }

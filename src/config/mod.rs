@@ -3,6 +3,7 @@
 //! A wrong, weak, contradictory or unknown setting stops the start with one sentence that names it and says what to do.
 
 mod environment;
+mod limits;
 mod parse;
 mod server;
 
@@ -14,8 +15,8 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use crate::domain::{
-    CLOCK_SKEW, Lifetimes, LoginRequirement, Origins, PasswordPolicy, Rate, RetryPolicy, RotationPolicy,
-    TrustedProxies,
+    CLOCK_SKEW, Lifetimes, LimitPolicy, LoginRequirement, Origins, PasswordPolicy, Rate, RetryPolicy,
+    RotationPolicy, TrustedProxies,
 };
 
 pub use environment::Environment;
@@ -40,6 +41,9 @@ pub struct Config {
     pub passwords: PasswordsConfig,
     /// Accounts.
     pub accounts: AccountsConfig,
+    /// How often what may be tried. Read from `AUTHQL_RATE_LIMITS`, `AUTHQL_RATE_LIMIT_NETWORK` and
+    /// `AUTHQL_RATE_LIMIT_ACCOUNT`.
+    pub limits: LimitPolicy,
     /// Mails.
     pub mail: MailConfig,
     /// What helps exploring, and strangers too.
@@ -183,6 +187,7 @@ impl Config {
             accounts: AccountsConfig {
                 reveals_taken: environment.switch("AUTHQL_REVEAL_TAKEN_EMAIL", false)?,
             },
+            limits: limits::limits(environment)?,
             mail: MailConfig {
                 smtp_url,
                 sender: environment.get("AUTHQL_MAIL_FROM")?.map(str::to_owned),

@@ -1,7 +1,9 @@
 //! What an operator reads after each mistake.
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use super::*;
 
@@ -174,6 +176,24 @@ fn a_folder_of_templates_may_name_the_sender() {
     settings.push(("AUTHQL_MAIL_TEMPLATES", "/etc/authql/mail"));
     let mail = read(&settings).unwrap().mail;
     assert_eq!((mail.sender, mail.templates), (None, Some("/etc/authql/mail".into())));
+}
+
+#[test]
+fn rates_are_read_and_switched_off_alone_or_together() {
+    let limits = |settings: &[(&str, &str)]| read(settings).unwrap().limits;
+    let minute = Duration::from_mins(1);
+    let rate =
+        |count, minutes: u32| NonZeroU32::new(count).map(|count| Rate { count, period: minutes * minute });
+    let default = limits(&[]);
+    assert_eq!((default.network, default.account), (rate(60, 1), rate(6, 10)));
+    let off = limits(&[("AUTHQL_RATE_LIMITS", "off"), ("AUTHQL_RATE_LIMIT_NETWORK", "5/1h")]);
+    assert_eq!((off.network, off.account, off.session), (None, None, None));
+    let one = limits(&[("AUTHQL_RATE_LIMIT_NETWORK", "off"), ("AUTHQL_RATE_LIMIT_ACCOUNT", "3/2m")]);
+    assert_eq!((one.network, one.account), (None, rate(3, 2)));
+    for text in ["60", "0/1m", "60/0s", "60/1", "/1m", "1m/60"] {
+        let complaint = complaint(&[("AUTHQL_RATE_LIMIT_ACCOUNT", text)]);
+        assert!(complaint.starts_with("AUTHQL_RATE_LIMIT_ACCOUNT is no rate"), "{text}: {complaint}");
+    }
 }
 
 #[test]

@@ -2,14 +2,19 @@
 
 use std::net::IpAddr;
 
+use secrecy::{ExposeSecret, SecretString};
+
+use super::ClientNetwork;
+
 /// The longest user agent that is kept, in characters.
 const MAX_USER_AGENT: usize = 300;
 
-/// What the session's owner recognises it by.
+/// What the session's owner recognises it by, and what we do.
 #[derive(Debug, Clone, Default)]
 pub struct DeviceInfo {
     user_agent: Option<String>,
     address: Option<IpAddr>,
+    token: Option<SecretString>,
 }
 
 /// Browsers by what only they, among those further down, have in their user agents: most claim to be Chrome, and Chrome
@@ -61,7 +66,13 @@ impl DeviceInfo {
     pub fn new(user_agent: Option<&str>, address: Option<IpAddr>) -> Self {
         let printable = user_agent.unwrap_or_default().chars().filter(|c| !c.is_control());
         let kept: String = printable.take(MAX_USER_AGENT).collect();
-        Self { user_agent: (!kept.is_empty()).then_some(kept), address }
+        Self { user_agent: (!kept.is_empty()).then_some(kept), address, token: None }
+    }
+
+    /// The same device with the token, unchecked, by which it says that somebody has signed in on it before.
+    #[must_use]
+    pub fn with_token(self, token: Option<SecretString>) -> Self {
+        Self { token, ..self }
     }
 
     /// The user agent, where there was one.
@@ -74,6 +85,18 @@ impl DeviceInfo {
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
         self.address
+    }
+
+    /// Whom its attempts are counted with, where its address is known.
+    #[must_use]
+    pub fn network(&self) -> Option<ClientNetwork> {
+        self.address.map(ClientNetwork::of)
+    }
+
+    /// The token that it brings, unchecked.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_ref().map(ExposeSecret::expose_secret)
     }
 
     /// A name such as `Firefox on Linux`; `None` when the user agent tells nothing that is known here. It is made of our own

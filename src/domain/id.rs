@@ -43,6 +43,8 @@ ids! {
     UserId;
     /// One sign-in on one device, the `sid` of its tokens.
     SessionId;
+    /// A browser or an app that somebody has signed in on.
+    DeviceId;
     /// Something that happened to an account or a session and may have to be looked into.
     EventId;
     /// One mail that is owed to somebody; also its `Message-ID`, so that a duplicate can be recognised.

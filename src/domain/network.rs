@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// The networks of proxies that may say whom a request comes from. Nobody is trusted by default.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +54,29 @@ impl TrustedProxies {
 
     fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// Whom attempts are counted with: everybody in the /24 of an IPv4 address, or in the /64 of an IPv6 one. A single customer
+/// usually has a /64 to themselves, and whoever rents many IPv4 addresses has them side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientNetwork(IpNet);
+
+impl ClientNetwork {
+    /// The network of an address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        let network = match address.to_canonical() {
+            IpAddr::V4(address) => Ipv4Net::new_assert(address, 24).trunc().into(),
+            IpAddr::V6(address) => Ipv6Net::new_assert(address, 64).trunc().into(),
+        };
+        Self(network)
+    }
+}
+
+impl std::fmt::Display for ClientNetwork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -127,6 +150,18 @@ mod tests {
         assert_eq!(client("::ffff:192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
         assert_eq!(client("127.0.0.1", &["198.51.100.7:4711"]), "198.51.100.7");
         assert_eq!(client("127.0.0.1", &["[2001:db8::7]:4711"]), "2001:db8::7");
+    }
+
+    #[test]
+    fn neighbours_are_counted_together() {
+        for (address, network) in [
+            ("192.0.2.1", "192.0.2.0/24"),
+            ("192.0.2.255", "192.0.2.0/24"),
+            ("::ffff:192.0.2.7", "192.0.2.0/24"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ] {
+            assert_eq!(ClientNetwork::of(address.parse().unwrap()).to_string(), network);
+        }
     }
 
     #[test]

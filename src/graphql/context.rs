@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::Context;
 
 use super::cookie::RefreshCookie;
+use super::device::NewDeviceToken;
 use crate::domain::DeviceInfo;
 use crate::services::Services;
 
@@ -17,6 +18,8 @@ pub struct RequestContext {
     pub refresh_cookie: Option<Arc<RefreshCookie>>,
     /// What the client's owner recognises it by.
     pub device: DeviceInfo,
+    /// What the answer gives that device to keep.
+    pub new_device_token: Arc<NewDeviceToken>,
     /// Names the request in the log and in answers about faults.
     pub request_id: String,
 }

@@ -1,9 +1,14 @@
 //! Top-level errors: their codes, and what they leave out.
 
+use std::time::Duration;
+
 use async_graphql::{Context, Error, ErrorExtensions};
 
 use super::context::request;
 use crate::services::{AccessError, Unexpected};
+
+/// The extension of an error that says how many seconds to wait.
+pub const RETRY_AFTER: &str = "retryAfterSeconds";
 
 /// A request that needs a session and has none: the signal to refresh, or to show the login form.
 pub(super) fn unauthenticated(reason: &'static str, error: &AccessError) -> Error {
@@ -28,14 +33,26 @@ pub fn sentence(error: &dyn std::error::Error) -> String {
     text + "."
 }
 
+/// A wait in whole seconds, rounded up: whoever comes back then does not come too early.
+pub(super) fn wait_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
 /// A failure of ours: logged here with its cause, told to the client by code and request id only.
 pub(super) fn unexpected(ctx: &Context<'_>, error: &Unexpected) -> Error {
     let request_id = request(ctx).request_id.clone();
     let cause = error as &dyn std::error::Error;
+    let mut wait = None;
     let (code, message) = match error {
         Unexpected::Unavailable { .. } => {
             tracing::warn!(error = cause, "a request could not be served");
             ("SERVICE_UNAVAILABLE", "The service cannot do this at the moment. Try again soon.")
+        }
+        Unexpected::Overloaded { retry_after, .. } => {
+            // Not a warning each: a flood of requests is not to become a flood of lines.
+            tracing::debug!(error = cause, "a request could not be served");
+            wait = Some(wait_seconds(*retry_after).max(1));
+            ("SERVICE_UNAVAILABLE", "The service has too much to do at the moment. Try again in a while.")
         }
         Unexpected::Fault { .. } => {
             tracing::error!(error = cause, "a request failed");
@@ -45,5 +62,8 @@ pub(super) fn unexpected(ctx: &Context<'_>, error: &Unexpected) -> Error {
     Error::new(message).extend_with(|_, extensions| {
         extensions.set("code", code);
         extensions.set("requestId", request_id);
+        if let Some(seconds) = wait {
+            extensions.set(RETRY_AFTER, seconds);
+        }
     })
 }

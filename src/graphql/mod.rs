@@ -5,6 +5,7 @@
 
 mod context;
 mod cookie;
+mod device;
 mod document;
 mod error;
 mod global_id;
@@ -23,8 +24,9 @@ use async_graphql::{EmptySubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 pub use context::RequestContext;
 pub use cookie::{CookieChange, RefreshCookie};
+pub use device::NewDeviceToken;
 pub use document::{DocumentError, admit};
-pub use error::sentence;
+pub use error::{RETRY_AFTER, sentence};
 pub use mutation::Mutation;
 pub use query::Query;
 pub use validation::InputRules;

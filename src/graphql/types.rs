@@ -4,12 +4,13 @@ use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use secrecy::ExposeSecret;
 
 use super::context::RequestContext;
-use super::error::sentence;
+use super::error::{sentence, wait_seconds};
 use super::global_id::GlobalId;
 use super::scalar::DateTime;
 use super::sessions::{self, PageArguments, SessionConnection};
 use super::validation::Problem;
 use crate::domain;
+use crate::services::RateLimited;
 
 /// A person's account.
 pub(super) struct User {
@@ -122,13 +123,22 @@ pub(super) struct AuthFailure {
     message: String,
     /// What is wrong with the input, all of it at once. Empty unless `code` is `VALIDATION_FAILED`.
     fields: Vec<FieldError>,
-    /// How long to wait before the same request can succeed. `null` when waiting does not help.
+    /// How long to wait before the same request can succeed. `null` unless `code` is `RATE_LIMITED`, and when waiting does
+    /// not help: then `message` says what does.
     retry_after_seconds: Option<i32>,
 }
 
 impl AuthFailure {
     pub(super) fn new(code: AuthErrorCode, reason: &dyn std::error::Error) -> Self {
         Self { code, message: sentence(reason), fields: Vec::new(), retry_after_seconds: None }
+    }
+
+    pub(super) fn rate_limited(limited: RateLimited) -> Self {
+        let retry_after_seconds = match limited {
+            RateLimited::Wait(wait) => Some(i32::try_from(wait_seconds(wait)).unwrap_or(i32::MAX)),
+            RateLimited::Stopped => None,
+        };
+        Self { retry_after_seconds, ..Self::new(AuthErrorCode::RateLimited, &limited) }
     }
 
     pub(super) fn validation(fields: Vec<FieldError>) -> Self {
@@ -156,6 +166,8 @@ pub(super) enum AuthErrorCode {
     MailTokenInvalid,
     /// There is no such object, or it belongs to someone else.
     NotFound,
+    /// Too many attempts; see `retryAfterSeconds`.
+    RateLimited,
 }
 
 /// One problem with one input field.

@@ -54,7 +54,8 @@ fn name(origins: &Origins) -> &'static str {
     if origins.is_secure() { "__Host-authql-refresh" } else { "authql-refresh" }
 }
 
-fn read(headers: &HeaderMap, name: &str) -> Option<SecretString> {
+/// The cookie of that name.
+pub(super) fn read(headers: &HeaderMap, name: &str) -> Option<SecretString> {
     let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = pairs.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(found, token)| *found == name && !token.is_empty()).map(|(_, token)| token.into())

@@ -11,13 +11,15 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 
 use super::cookies::TOKEN_DELIVERY;
+use super::device::DEVICE_TOKEN;
 use crate::domain::Origins;
 
 /// What clients send that a browser would not let them send unasked: ours, and those of Apollo's clients.
-const REQUEST_HEADERS: [HeaderName; 10] = [
+const REQUEST_HEADERS: [HeaderName; 11] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     TOKEN_DELIVERY,
+    DEVICE_TOKEN,
     HeaderName::from_static("apollo-require-preflight"),
     HeaderName::from_static("apollographql-client-name"),
     HeaderName::from_static("apollographql-client-version"),
@@ -28,8 +30,8 @@ const REQUEST_HEADERS: [HeaderName; 10] = [
 ];
 
 /// What scripts may read besides the body. `Date` is how they learn our clock.
-const RESPONSE_HEADERS: [HeaderName; 3] =
-    [header::DATE, header::RETRY_AFTER, HeaderName::from_static("x-request-id")];
+const RESPONSE_HEADERS: [HeaderName; 4] =
+    [header::DATE, header::RETRY_AFTER, DEVICE_TOKEN, HeaderName::from_static("x-request-id")];
 
 /// How long a browser need not ask again; Chromium takes no more.
 const MAX_AGE: Duration = Duration::from_hours(2);

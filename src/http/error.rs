@@ -72,6 +72,9 @@ impl IntoResponse for HttpError {
         let body = json!({"errors": [{"message": self.to_string(), "extensions": {"code": code}}]});
         let media_type = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
         let mut response = (self.status(), media_type, body.to_string()).into_response();
+        if self == Self::Unavailable {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         let allow = match self {
             Self::MethodNotAllowed => Some("GET, POST"),
             Self::MutationByGet => Some("POST"),

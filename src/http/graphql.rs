@@ -14,11 +14,12 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use secrecy::SecretString;
 use serde::Serialize;
 use tokio::time::timeout;
 
 use super::error::HttpError;
-use super::{MAX_BODY, Server, cookies, pages, request};
+use super::{MAX_BODY, Server, cookies, device, pages, request};
 use crate::graphql::{self, DocumentError, RefreshCookie};
 
 /// How long a client may take to send a body.
@@ -50,7 +51,8 @@ pub(super) async fn post(State(server): State<Server>, request: Request) -> Resu
     let body = timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await.map_err(|_| HttpError::TooSlow)?;
     let body = body.map_err(|_| HttpError::TooLarge)?;
     let request = Request::from_parts(parts, body.into());
-    let mut response = execute(&server, request, accepted, cookie.clone()).await?;
+    let device = device::token(request.headers(), &server.origins);
+    let mut response = execute(&server, request, accepted, Kept { cookie: cookie.clone(), device }).await?;
     let change = cookie.and_then(|cookie| cookie.take_change());
     if let Some(value) = change.and_then(|change| cookies::set_cookie(&change, &server.origins)) {
         response.headers_mut().insert(header::SET_COOKIE, value);
@@ -63,19 +65,30 @@ pub(super) async fn get(State(server): State<Server>, request: Request) -> Resul
         return Ok(pages::graphiql());
     }
     let accepted = MediaType::negotiate(request.headers())?;
-    execute(&server, request, accepted, None).await
+    execute(&server, request, accepted, Kept::default()).await
 }
 
-/// Runs what was asked for. In cookie mode `cookie` has, or is told, the refresh token.
+/// What a client keeps for us between its requests, and sends with a POST only.
+#[derive(Default)]
+struct Kept {
+    /// In cookie mode this has, or is told, the refresh token.
+    cookie: Option<Arc<RefreshCookie>>,
+    /// The device token.
+    device: Option<SecretString>,
+}
+
+/// Runs what was asked for.
 async fn execute(
     server: &Server,
     request: Request,
     accepted: MediaType,
-    cookie: Option<Arc<RefreshCookie>>,
+    kept: Kept,
 ) -> Result<Response, HttpError> {
     let method = request.method().clone();
     let mut context = request::context(request.headers(), request.extensions(), &server.trusted_proxies);
-    context.refresh_cookie = cookie;
+    context.refresh_cookie = kept.cookie;
+    context.device = context.device.with_token(kept.device);
+    let new_device_token = Arc::clone(&context.new_device_token);
     let named = operation_name(request.uri());
     let extracted: Result<GraphQLRequest, GraphQLRejection> =
         GraphQLRequest::from_request(request, &()).await;
@@ -97,7 +110,9 @@ async fn execute(
     }
     // Whatever hangs behind us: the client learns that it may try again, and what was begun is rolled back or repeatable.
     let executed = timeout(DEADLINE, server.schema.execute(request.data(context))).await;
-    executed.map(|response| accepted.respond(response)).map_err(|_| HttpError::Unavailable)
+    let mut response = accepted.respond(executed.map_err(|_| HttpError::Unavailable)?);
+    device::hand_over(new_device_token.take(), response.headers_mut(), &server.origins);
+    Ok(response)
 }
 
 impl MediaType {
@@ -148,11 +163,21 @@ impl MediaType {
             Self::GraphQlResponse => (StatusCode::OK, "application/graphql-response+json; charset=utf-8"),
         };
         let body = Body { data: (!was_refused).then_some(&response.data), errors: &response.errors };
-        match serde_json::to_string(&body) {
-            Ok(body) => (status, [(header::CONTENT_TYPE, media_type)], body).into_response(),
-            Err(_) => HttpError::Failed.into_response(),
+        let Ok(body) = serde_json::to_string(&body) else { return HttpError::Failed.into_response() };
+        let mut answer = (status, [(header::CONTENT_TYPE, media_type)], body).into_response();
+        if let Some(seconds) = retry_after(&response.errors) {
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
+        answer
     }
+}
+
+/// How many seconds the client is asked to wait, also as a header: proxies and HTTP libraries know that one.
+fn retry_after(errors: &[ServerError]) -> Option<u64> {
+    errors.iter().find_map(|error| match error.extensions.as_ref()?.get(graphql::RETRY_AFTER)? {
+        Value::Number(seconds) => seconds.as_u64(),
+        _ => None,
+    })
 }
 
 /// An answer, its fields in the order of the request. What was refused has no `data` at all.

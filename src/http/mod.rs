@@ -1,7 +1,9 @@
 //! HTTP: `/graphql`, the public keys, health, and the pages for people. What a request means, the [schema](crate::graphql) decides.
 
+mod connections;
 mod cookies;
 mod cors;
+mod device;
 mod error;
 mod graphql;
 mod health;
@@ -10,7 +12,6 @@ mod pages;
 mod request;
 mod schema;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use axum::Router;
@@ -18,13 +19,13 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 use tracing::info_span;
 
+pub use self::connections::serve;
 use self::error::HttpError;
 use self::pages::{confirm, mailbox};
 use self::request::NewRequestId;
@@ -99,19 +100,6 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> 
         .layer(PropagateRequestIdLayer::new(request_id.clone()))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(SetRequestIdLayer::new(request_id, NewRequestId))
-}
-
-/// Answers requests on `listener` until `shutdown`, and then those in flight.
-///
-/// # Errors
-/// When the listener fails for good.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
 }
 
 fn span<B>(request: &axum::http::Request<B>) -> tracing::Span {

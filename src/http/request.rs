@@ -1,6 +1,7 @@
 //! What the headers of a request say, and where it comes from.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Request, header};
@@ -41,6 +42,7 @@ pub(super) fn context(
         access_token: bearer(headers).map(str::to_owned),
         refresh_cookie: None,
         device: DeviceInfo::new(user_agent, client(headers, extensions, trusted_proxies)),
+        new_device_token: Arc::default(),
         request_id: id(extensions).to_owned(),
     }
 }

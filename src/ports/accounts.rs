@@ -15,7 +15,7 @@ use crate::domain::{
 pub trait PasswordHasher: Send + Sync + 'static {
     /// Hashes a password into a PHC string with the current parameters and a salt of its own.
     ///
-    /// MUST refuse with [`Unexpected::Unavailable`] what does not fit into a bounded queue.
+    /// MUST refuse with [`Unexpected::Overloaded`] what does not fit into a bounded queue.
     async fn hash(&self, password: Password) -> Result<String, Unexpected>;
 
     /// Whether the password is that of `hash`, which [`HashFormats::vet`] has taken, or [`hash`](Self::hash) has made. With

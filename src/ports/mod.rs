@@ -1,6 +1,7 @@
 //! What the application needs from the world: small traits, each with its contract. Every adapter of a port keeps it.
 
 mod accounts;
+mod limits;
 mod mail;
 mod mail_ledger;
 mod recovery;
@@ -9,6 +10,8 @@ mod sessions;
 mod tokens;
 mod user_directory;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -16,6 +19,7 @@ pub use accounts::{
     AccountChanges, Credentials, HashFormats, Match, NewUser, PasswordHasher, ProfileChange, Registered,
     UnusableHash, Users,
 };
+pub use limits::{Budget, BudgetKey, DeviceTokens, PasswordFailures, Pseudonyms, RateLimiter};
 pub use mail::{
     BrokenTemplates, ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail,
     StoredMailToken,
@@ -30,7 +34,7 @@ pub use user_directory::{AccountRecord, Addition, UserDirectory};
 /// A failure that no client can act on other than by trying again. Its cause is for the log alone.
 #[derive(Debug, thiserror::Error)]
 pub enum Unexpected {
-    /// Something that authql depends on does not answer, or is overloaded: the same request may succeed soon.
+    /// Something that authql depends on does not answer: the same request may succeed soon.
     #[error("{what} is unavailable")]
     Unavailable {
         /// What does not answer, such as `Postgres`.
@@ -38,6 +42,14 @@ pub enum Unexpected {
         /// The library's own error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There is more to do than can be done: the same request may succeed after a while.
+    #[error("{what} is overloaded")]
+    Overloaded {
+        /// What has too much to do.
+        what: &'static str,
+        /// How long it takes to do what there is.
+        retry_after: Duration,
     },
     /// A fault of ours: what was assumed does not hold.
     #[error("{what}")]

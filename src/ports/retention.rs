@@ -16,6 +16,8 @@ pub struct Retention {
     pub sessions: DateTime<Utc>,
     /// One-time tokens, by when they expired.
     pub mail_tokens: DateTime<Utc>,
+    /// Counts of wrong passwords, by the last of them.
+    pub password_failures: DateTime<Utc>,
 }
 
 /// How many rows of each kind were purged.
@@ -29,6 +31,8 @@ pub struct Purged {
     pub sessions: u64,
     /// One-time tokens that were removed.
     pub mail_tokens: u64,
+    /// Counts of wrong passwords that were removed.
+    pub password_failures: u64,
 }
 
 /// What is forgotten in the course of time (SECURITY.md DAT-2, MAI-8).

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tracing::instrument;
 
-use crate::domain::{EmailAddress, MailId, MailTokenPurpose, Password, User, Viewer, Weakness};
+use crate::domain::{DeviceInfo, EmailAddress, MailId, MailTokenPurpose, Password, User, Viewer, Weakness};
 use crate::ports::{AccountChanges, Clock, Credentials, ProfileChange, Registered, Unexpected, Users};
+use crate::services::limits::{Attempt, GuessError};
 use crate::services::passwords::{ChoiceError, Passwords};
 use crate::services::posting::Posting;
-use crate::services::{MailTokenError, Mirror};
+use crate::services::{Limits, MailTokenError, Mirror, RateLimited};
 
 /// The query `me`, and the use cases `changePassword`, `requestEmailChange`, `confirmEmailChange`, `updateProfile` and
 /// `deleteAccount`.
@@ -17,6 +18,7 @@ pub struct Accounts {
     pub(crate) users: Arc<dyn Users>,
     pub(crate) changes: Arc<dyn AccountChanges>,
     pub(crate) passwords: Arc<Passwords>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) posting: Arc<Posting>,
     pub(crate) mirror: Arc<Mirror>,
     /// Whether whoever asks is told that an address is taken.
@@ -32,6 +34,9 @@ pub enum ChangePasswordError {
     /// The new one is too easy to guess.
     #[error(transparent)]
     Weak(#[from] Weakness),
+    /// There were too many attempts.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// Not for clients.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -46,6 +51,9 @@ pub enum RequestEmailChangeError {
     /// The address has an account, and the operator wants that told.
     #[error("an account with this address exists")]
     EmailTaken,
+    /// There were too many attempts.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// Not for clients.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -57,6 +65,9 @@ pub enum DeleteAccountError {
     /// The current password is another one.
     #[error("the current password is not right")]
     InvalidCredentials,
+    /// There were too many attempts.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// Not for clients.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -81,9 +92,10 @@ impl Accounts {
         viewer: Viewer,
         current: Password,
         new: Password,
+        device: &DeviceInfo,
     ) -> Result<usize, ChangePasswordError> {
         let invalid = ChangePasswordError::InvalidCredentials;
-        let Some(checked) = self.passwords.check_of(viewer.user_id, current).await? else {
+        let Some(checked) = self.passwords.check_of(viewer.user_id, current, device).await? else {
             return Err(invalid);
         };
         let hash = self.passwords.choose(&checked.user, new).await?;
@@ -110,9 +122,11 @@ impl Accounts {
         viewer: Viewer,
         new: &EmailAddress,
         current: Password,
+        device: &DeviceInfo,
     ) -> Result<(), RequestEmailChangeError> {
-        let checked = self.passwords.check_of(viewer.user_id, current).await?;
+        let checked = self.passwords.check_of(viewer.user_id, current, device).await?;
         let checked = checked.ok_or(RequestEmailChangeError::InvalidCredentials)?;
+        self.limits.reserve(Attempt::RequestEmailChange(new), device).await?;
         let now = self.clock.now();
         let mail = self.posting.token_mail(MailTokenPurpose::ConfirmEmailChange, now);
         let notice = MailId::generate(now);
@@ -130,7 +144,12 @@ impl Accounts {
     /// # Errors
     /// See [`MailTokenError`].
     #[instrument(name = "service.confirm_email_change", skip_all)]
-    pub async fn confirm_email_change(&self, token: &str) -> Result<EmailAddress, MailTokenError> {
+    pub async fn confirm_email_change(
+        &self,
+        token: &str,
+        device: &DeviceInfo,
+    ) -> Result<EmailAddress, MailTokenError> {
+        self.limits.reserve(Attempt::UseMailToken, device).await?;
         let presented = self.posting.read(token, MailTokenPurpose::ConfirmEmailChange);
         let presented = presented.ok_or(MailTokenError::Invalid)?;
         let now = self.clock.now();
@@ -159,9 +178,14 @@ impl Accounts {
     /// # Errors
     /// See [`DeleteAccountError`].
     #[instrument(name = "service.delete_account", skip_all)]
-    pub async fn delete(&self, viewer: Viewer, current: Password) -> Result<usize, DeleteAccountError> {
+    pub async fn delete(
+        &self,
+        viewer: Viewer,
+        current: Password,
+        device: &DeviceInfo,
+    ) -> Result<usize, DeleteAccountError> {
         let invalid = DeleteAccountError::InvalidCredentials;
-        let Some(checked) = self.passwords.check_of(viewer.user_id, current).await? else {
+        let Some(checked) = self.passwords.check_of(viewer.user_id, current, device).await? else {
             return Err(invalid);
         };
         let now = self.clock.now();
@@ -186,6 +210,33 @@ impl From<ChoiceError> for ChangePasswordError {
         match error {
             ChoiceError::Weak(weakness) => Self::Weak(weakness),
             ChoiceError::Unexpected(error) => Self::Unexpected(error),
+        }
+    }
+}
+
+impl From<GuessError> for ChangePasswordError {
+    fn from(error: GuessError) -> Self {
+        match error {
+            GuessError::RateLimited(limited) => Self::RateLimited(limited),
+            GuessError::Unexpected(error) => Self::Unexpected(error),
+        }
+    }
+}
+
+impl From<GuessError> for RequestEmailChangeError {
+    fn from(error: GuessError) -> Self {
+        match error {
+            GuessError::RateLimited(limited) => Self::RateLimited(limited),
+            GuessError::Unexpected(error) => Self::Unexpected(error),
+        }
+    }
+}
+
+impl From<GuessError> for DeleteAccountError {
+    fn from(error: GuessError) -> Self {
+        match error {
+            GuessError::RateLimited(limited) => Self::RateLimited(limited),
+            GuessError::Unexpected(error) => Self::Unexpected(error),
         }
     }
 }

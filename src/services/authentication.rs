@@ -9,14 +9,16 @@ use crate::domain::{
     User,
 };
 use crate::ports::{Clock, Rotation, Sessions, Tokens, Unexpected};
+use crate::services::limits::GuessError;
 use crate::services::passwords::Passwords;
 use crate::services::posting::Posting;
-use crate::services::{Mirror, Sightings};
+use crate::services::{Limits, Mirror, RateLimited, Sightings};
 
 /// The use cases `login`, `refresh`, `logout` and `revokeSession`.
 pub struct Authentication {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) passwords: Arc<Passwords>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) mirror: Arc<Mirror>,
     pub(crate) sightings: Arc<Sightings>,
@@ -35,6 +37,8 @@ pub struct LoginSuccess {
     pub session_id: SessionId,
     /// Its tokens.
     pub tokens: TokenPair,
+    /// What the device shall keep to be known again, where accounts have limits.
+    pub device_token: Option<String>,
 }
 
 /// Why nobody was logged in.
@@ -46,6 +50,9 @@ pub enum LoginError {
     /// They do, and the operator wants the address confirmed first.
     #[error("the e-mail address has to be confirmed first, with the link that was mailed to it")]
     EmailNotVerified,
+    /// There were too many attempts.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// Not for clients.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -60,6 +67,9 @@ pub enum RefreshError {
     /// It had been used before; its session has just been ended.
     #[error("the refresh token had been used before, so its session was ended")]
     Reused,
+    /// There were too many attempts.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// Not for clients.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -88,7 +98,8 @@ impl Authentication {
         password: Password,
         device: &DeviceInfo,
     ) -> Result<LoginSuccess, LoginError> {
-        let checked = self.passwords.check(email, password).await?.ok_or(LoginError::InvalidCredentials)?;
+        let checked = self.passwords.check(email, password, device).await?;
+        let checked = checked.ok_or(LoginError::InvalidCredentials)?;
         let user = checked.user;
         // Told only to somebody who knows the password.
         if !self.rotation.requirement.is_met_by(&user) {
@@ -102,7 +113,8 @@ impl Authentication {
         }
         let tokens = self.tokens.issue(&session, now)?;
         tracing::info!(user.id = %user.id, session.id = %session.id, "signed in");
-        Ok(LoginSuccess { user, session_id: session.id, tokens })
+        let device_token = self.limits.remember(email, device);
+        Ok(LoginSuccess { user, session_id: session.id, tokens, device_token })
     }
 
     /// Swaps a refresh token for the next pair. A repeat within the replay window gets the same refresh token again.
@@ -112,6 +124,7 @@ impl Authentication {
     #[instrument(name = "service.refresh", skip_all)]
     pub async fn refresh(&self, refresh_token: &str, device: &DeviceInfo) -> Result<TokenPair, RefreshError> {
         let presented = self.tokens.read_refresh(refresh_token).map_err(|_| RefreshError::Invalid)?;
+        self.limits.reserve_refresh(presented.session_id).await?;
         self.sightings.settle(presented.session_id).await?;
         let now = self.clock.now();
         match self.sessions.rotate(presented, device, self.rotation, now).await? {
@@ -161,5 +174,14 @@ impl Authentication {
         }
         let text = request.access_token?;
         self.tokens.read_expired_access(text).ok().map(|token| token.session_id)
+    }
+}
+
+impl From<GuessError> for LoginError {
+    fn from(error: GuessError) -> Self {
+        match error {
+            GuessError::RateLimited(limited) => Self::RateLimited(limited),
+            GuessError::Unexpected(error) => Self::Unexpected(error),
+        }
     }
 }

@@ -18,6 +18,9 @@ const MAILS: TimeDelta = TimeDelta::days(90);
 const SESSIONS: TimeDelta = TimeDelta::days(1);
 /// How long an expired token stays.
 const MAIL_TOKENS: TimeDelta = TimeDelta::days(1);
+/// How long wrong passwords are held against an account after the last one. An attacker who waits that long has to wait it
+/// for each hundred.
+const PASSWORD_FAILURES: TimeDelta = TimeDelta::days(90);
 
 /// What is forgotten, and when.
 pub struct Housekeeping {
@@ -55,6 +58,7 @@ impl Housekeeping {
             mails: now - self.recipients.max(MAILS),
             sessions: now - SESSIONS,
             mail_tokens: now - MAIL_TOKENS,
+            password_failures: now - PASSWORD_FAILURES,
         };
         loop {
             let purged = self.archive.purge(retention).await?;
@@ -66,6 +70,7 @@ impl Housekeeping {
                 mails = purged.mails,
                 sessions = purged.sessions,
                 mail_tokens = purged.mail_tokens,
+                password_failures = purged.password_failures,
                 "old rows were purged"
             );
         }

@@ -2,13 +2,21 @@
 
 use std::sync::Arc;
 
-use crate::domain::{EmailAddress, Password, PasswordPolicy, PersonName, User, UserId, Weakness};
+use crate::domain::{DeviceInfo, EmailAddress, Password, PasswordPolicy, PersonName, User, UserId, Weakness};
 use crate::ports::{Credentials, Match, PasswordHasher, Unexpected, Users};
+use crate::services::Limits;
+use crate::services::limits::{Guess, GuessError};
 
 /// What every use case with a password does.
 pub(crate) struct Passwords {
-    pub(crate) hasher: Arc<dyn PasswordHasher>,
+    pub(crate) choice: PasswordChoice,
     pub(crate) users: Arc<dyn Users>,
+    pub(crate) limits: Arc<Limits>,
+}
+
+/// What hashes a password that somebody chooses.
+pub(crate) struct PasswordChoice {
+    pub(crate) hasher: Arc<dyn PasswordHasher>,
     pub(crate) policy: PasswordPolicy,
 }
 
@@ -29,26 +37,32 @@ impl Passwords {
         &self,
         email: &EmailAddress,
         password: Password,
-    ) -> Result<Option<Credentials>, Unexpected> {
-        let found = self.users.find_credentials(email).await?;
-        self.verify(found, password).await
+        device: &DeviceInfo,
+    ) -> Result<Option<Credentials>, GuessError> {
+        let guess = self.limits.reserve_guess(email, device).await?;
+        let checked = match self.users.find_credentials(email).await {
+            Ok(found) => self.verify(found, password).await,
+            Err(error) => Err(error),
+        };
+        self.settle(guess, checked).await
     }
 
-    /// The same for an account that is signed in already.
+    /// The same for an account that is signed in already, which is no licence to guess. `None` also where it is gone.
     pub(crate) async fn check_of(
         &self,
         id: UserId,
         password: Password,
-    ) -> Result<Option<Credentials>, Unexpected> {
-        let found = self.users.find_credentials_of(id).await?;
-        self.verify(found, password).await
+        device: &DeviceInfo,
+    ) -> Result<Option<Credentials>, GuessError> {
+        let Some(found) = self.users.find_credentials_of(id).await? else { return Ok(None) };
+        let guess = self.limits.reserve_guess(&found.user.email, device).await?;
+        let checked = self.verify(Some(found), password).await;
+        self.settle(guess, checked).await
     }
 
     /// Hashes a password that `owner` is about to choose.
     pub(crate) async fn choose(&self, owner: &User, password: Password) -> Result<String, ChoiceError> {
-        let name = owner.name.as_ref().map(PersonName::as_str).unwrap_or_default();
-        password.check_strength(self.policy, &[owner.email.as_str(), name])?;
-        Ok(self.hasher.hash(password).await?)
+        self.choice.choose(owner, password).await
     }
 
     async fn verify(
@@ -57,7 +71,7 @@ impl Passwords {
         password: Password,
     ) -> Result<Option<Credentials>, Unexpected> {
         let hash = found.as_ref().and_then(|credentials| credentials.password_hash.clone());
-        let outcome = self.hasher.verify(password.clone(), hash).await?;
+        let outcome = self.choice.hasher.verify(password.clone(), hash).await?;
         let Some(credentials) = found.filter(|credentials| !credentials.disabled) else { return Ok(None) };
         match outcome {
             Match::No => return Ok(None),
@@ -67,11 +81,25 @@ impl Passwords {
         Ok(Some(credentials))
     }
 
+    /// Lets the limits know how a guess ended.
+    async fn settle(
+        &self,
+        guess: Guess,
+        checked: Result<Option<Credentials>, Unexpected>,
+    ) -> Result<Option<Credentials>, GuessError> {
+        match &checked {
+            Ok(Some(_)) => self.limits.was_right(guess).await,
+            Ok(None) => {}
+            Err(_) => self.limits.was_not_made(guess).await,
+        }
+        Ok(checked?)
+    }
+
     /// Hashes a password again with the current parameters, now that it is at hand. No login fails by this.
     async fn rehash(&self, owner: &Credentials, password: Password) {
         let Some(old) = &owner.password_hash else { return };
         let rehashed = async {
-            let new = self.hasher.hash(password).await?;
+            let new = self.choice.hasher.hash(password).await?;
             self.users.rehash(owner.user.id, old, &new).await
         };
         if let Err(error) = rehashed.await {
@@ -80,6 +108,15 @@ impl Passwords {
                 "a password keeps its outdated hash for now"
             );
         }
+    }
+}
+
+impl PasswordChoice {
+    /// Hashes a password that `owner` is about to choose, unless it is too easy to guess.
+    pub(crate) async fn choose(&self, owner: &User, password: Password) -> Result<String, ChoiceError> {
+        let name = owner.name.as_ref().map(PersonName::as_str).unwrap_or_default();
+        password.check_strength(self.policy, &[owner.email.as_str(), name])?;
+        Ok(self.hasher.hash(password).await?)
     }
 }
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tracing::instrument;
 
-use crate::domain::{EmailAddress, MailId, MailTokenPurpose, Password, Weakness};
+use crate::domain::{DeviceInfo, EmailAddress, MailId, MailTokenPurpose, Password, Weakness};
 use crate::ports::{Clock, Recovery, Unexpected};
-use crate::services::Mirror;
+use crate::services::limits::Attempt;
 use crate::services::passwords::{ChoiceError, Passwords};
 use crate::services::posting::Posting;
+use crate::services::{Limits, MailRequestError, Mirror, RateLimited};
 
 /// The use cases `requestPasswordReset` and `resetPassword`.
 pub struct PasswordRecovery {
@@ -16,7 +17,17 @@ pub struct PasswordRecovery {
     pub(crate) recovery: Arc<dyn Recovery>,
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) posting: Arc<Posting>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) mirror: Arc<Mirror>,
+}
+
+/// The password is set.
+#[derive(Debug)]
+pub struct PasswordReset {
+    /// How many sessions that has ended.
+    pub ended: usize,
+    /// What the device shall keep to be known again, where accounts have limits.
+    pub device_token: Option<String>,
 }
 
 /// Why no password was set.
@@ -28,6 +39,9 @@ pub enum ResetPasswordError {
     /// The password is too easy to guess. The token still works.
     #[error(transparent)]
     Weak(#[from] Weakness),
+    /// There were too many attempts.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// Not for clients.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -37,9 +51,10 @@ impl PasswordRecovery {
     /// Mails a link to set a new password, if the address has an account and has not had too many. The caller cannot tell.
     ///
     /// # Errors
-    /// [`Unexpected`] when it could not be stored; repeating the request is safe.
+    /// See [`MailRequestError`]; repeating the request is safe.
     #[instrument(name = "service.request_password_reset", skip_all)]
-    pub async fn request(&self, email: &EmailAddress) -> Result<(), Unexpected> {
+    pub async fn request(&self, email: &EmailAddress, device: &DeviceInfo) -> Result<(), MailRequestError> {
+        self.limits.reserve(Attempt::RequestPasswordReset(email), device).await?;
         let now = self.clock.now();
         let mail = self.posting.token_mail(MailTokenPurpose::ResetPassword, now);
         self.recovery.request_password_reset(email, mail, now).await?;
@@ -47,12 +62,19 @@ impl PasswordRecovery {
         Ok(())
     }
 
-    /// Sets a new password with the token from the mail, and ends every session of the account. Answers how many.
+    /// Sets a new password with the token from the mail, and ends every session of the account. Whoever reads its mail is its
+    /// owner: wrong passwords are forgotten, and the device is known from now on.
     ///
     /// # Errors
     /// See [`ResetPasswordError`].
     #[instrument(name = "service.reset_password", skip_all)]
-    pub async fn reset(&self, token: &str, password: Password) -> Result<usize, ResetPasswordError> {
+    pub async fn reset(
+        &self,
+        token: &str,
+        password: Password,
+        device: &DeviceInfo,
+    ) -> Result<PasswordReset, ResetPasswordError> {
+        self.limits.reserve(Attempt::UseMailToken, device).await?;
         let invalid = ResetPasswordError::InvalidToken;
         let Some(presented) = self.posting.read(token, MailTokenPurpose::ResetPassword) else {
             return Err(invalid);
@@ -68,7 +90,9 @@ impl PasswordRecovery {
         tracing::info!(user.id = %holder.id, ended = ended.len(), "a password was reset");
         self.posting.announce(notice);
         self.mirror.revoke(&ended).await;
-        Ok(ended.len())
+        self.limits.forgive(&holder.email, device).await;
+        let device_token = self.limits.remember(&holder.email, device);
+        Ok(PasswordReset { ended: ended.len(), device_token })
     }
 }
 

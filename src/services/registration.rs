@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use tracing::instrument;
 
-use crate::domain::{EmailAddress, Locale, MailTokenPurpose, Password, PersonName};
+use crate::domain::{DeviceInfo, EmailAddress, Locale, MailTokenPurpose, Password, PersonName};
 use crate::ports::{Clock, NewUser, PasswordHasher, Recovery, Registered, Unexpected, Users};
+use crate::services::limits::Attempt;
 use crate::services::posting::Posting;
+use crate::services::{Limits, RateLimited};
 
 /// What somebody who registers says.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub struct Registration {
     pub(crate) users: Arc<dyn Users>,
     pub(crate) recovery: Arc<dyn Recovery>,
     pub(crate) posting: Arc<Posting>,
+    pub(crate) limits: Arc<Limits>,
     /// Whether whoever asks is told that an address is taken.
     pub(crate) reveals_taken: bool,
 }
@@ -38,6 +41,9 @@ pub enum RegisterError {
     /// The address has an account, and the operator wants that told.
     #[error("an account with this address exists")]
     EmailTaken,
+    /// There were too many attempts.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// Not for clients.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -49,6 +55,20 @@ pub enum MailTokenError {
     /// It is unknown, used or expired.
     #[error("the token from the mail does not work, or no longer")]
     Invalid,
+    /// There were too many attempts.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
+    /// Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
+/// Why no mail was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum MailRequestError {
+    /// There were too many attempts.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// Not for clients.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -62,8 +82,9 @@ impl Registration {
     /// # Errors
     /// See [`RegisterError`].
     #[instrument(name = "service.register", skip_all)]
-    pub async fn register(&self, account: NewAccount) -> Result<(), RegisterError> {
+    pub async fn register(&self, account: NewAccount, device: &DeviceInfo) -> Result<(), RegisterError> {
         let NewAccount { email, password, name, locale } = account;
+        self.limits.reserve(Attempt::Register(&email), device).await?;
         let password_hash = self.hasher.hash(password).await?;
         let now = self.clock.now();
         let mail = self.posting.token_mail(MailTokenPurpose::VerifyEmail, now);
@@ -81,7 +102,12 @@ impl Registration {
     /// # Errors
     /// See [`MailTokenError`].
     #[instrument(name = "service.verify_email", skip_all)]
-    pub async fn verify_email(&self, token: &str) -> Result<EmailAddress, MailTokenError> {
+    pub async fn verify_email(
+        &self,
+        token: &str,
+        device: &DeviceInfo,
+    ) -> Result<EmailAddress, MailTokenError> {
+        self.limits.reserve(Attempt::UseMailToken, device).await?;
         let presented =
             self.posting.read(token, MailTokenPurpose::VerifyEmail).ok_or(MailTokenError::Invalid)?;
         let verified = self.recovery.verify_email(presented, self.clock.now()).await?;
@@ -92,9 +118,14 @@ impl Registration {
     /// tell.
     ///
     /// # Errors
-    /// [`Unexpected`] when it could not be stored; repeating the request is safe.
+    /// See [`MailRequestError`]; repeating the request is safe.
     #[instrument(name = "service.resend_verification", skip_all)]
-    pub async fn resend_verification(&self, email: &EmailAddress) -> Result<(), Unexpected> {
+    pub async fn resend_verification(
+        &self,
+        email: &EmailAddress,
+        device: &DeviceInfo,
+    ) -> Result<(), MailRequestError> {
+        self.limits.reserve(Attempt::ResendVerification(email), device).await?;
         let now = self.clock.now();
         let mail = self.posting.token_mail(MailTokenPurpose::VerifyEmail, now);
         self.recovery.request_verification(email, mail, now).await?;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use tracing::instrument;
 
 use super::passwords::ChoiceError;
-use super::{Mirror, NewAccount, Passwords};
+use super::{Mirror, NewAccount, PasswordChoice};
 use crate::domain::{EmailAddress, SessionId, User, UserId, Weakness};
 use crate::ports::{AccountRecord, Addition, Clock, HashFormats, Unexpected, UnusableHash, UserDirectory};
 
@@ -15,7 +15,7 @@ pub struct UserDesk {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) directory: Arc<dyn UserDirectory>,
     pub(crate) formats: Arc<dyn HashFormats>,
-    pub(crate) passwords: Passwords,
+    pub(crate) passwords: PasswordChoice,
     pub(crate) mirror: Mirror,
 }
 

@@ -15,13 +15,16 @@ mod edge;
 
 mod faults;
 mod keys;
+mod limits;
 mod mail_desk;
 mod mailing;
 mod model;
 mod origins;
+mod overload;
 mod pages;
 mod passwords;
 mod program;
+mod rate_limiter;
 mod recovery;
 mod registration;
 mod revocation;

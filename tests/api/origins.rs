@@ -66,7 +66,13 @@ in_both_modes! {
             assert!(words(&response, "vary").contains(&"origin".to_owned()));
             let headers = words(&response, "access-control-allow-headers");
             for header in
-                ["authorization", "content-type", "apollo-require-preflight", "x-apollo-operation-name"]
+                [
+                "authorization",
+                "content-type",
+                "x-device-token",
+                "apollo-require-preflight",
+                "x-apollo-operation-name",
+            ]
             {
                 assert!(headers.contains(&header.to_owned()), "{header} is not among {headers:?}");
             }
@@ -78,7 +84,8 @@ in_both_modes! {
         let response = ask(&app, Some(FRONT_END)).await;
         assert_eq!((response.status().as_u16(), allowed_origin(&response)), (200, Some(FRONT_END)));
         assert_eq!(words(&response, "access-control-allow-credentials"), ["true"]);
-        assert_eq!(words(&response, "access-control-expose-headers"), ["date", "retry-after", "x-request-id"]);
+        let readable = words(&response, "access-control-expose-headers");
+        assert_eq!(readable, ["date", "retry-after", "x-device-token", "x-request-id"]);
         // A refusal can be read as well.
         let refused = app.client.post(format!("{}/graphql", app.url)).header("origin", FRONT_END);
         let refused = refused.body("x").send().await.unwrap();

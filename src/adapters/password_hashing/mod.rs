@@ -6,9 +6,11 @@
 mod argon2id;
 mod foreign;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -19,13 +21,15 @@ use crate::domain::Password;
 use crate::ports::{HashFormats, Match, PasswordHasher, Unexpected, UnusableHash};
 
 /// How many passwords may wait for each lane: about a second of work at the default cost.
-const QUEUE_PER_LANE: usize = 64;
+const QUEUE_PER_LANE: u32 = 64;
 /// The longest text of a hash, in bytes. The longest that anybody writes is under 200.
 const LONGEST: usize = 512;
 
 /// [`PasswordHasher`] with threads that do nothing else.
 pub struct HashingLanes {
     jobs: SyncSender<Job>,
+    /// How many microseconds a password took lately.
+    pace: Arc<AtomicU64>,
 }
 
 /// One password for a lane. The reply goes nowhere when nobody waits any longer.
@@ -41,22 +45,26 @@ impl HashingLanes {
     /// When argon2 does not take the cost, or the system gives no threads.
     pub fn start(lanes: usize, memory_kib: u32, iterations: u32) -> Result<Self, Unexpected> {
         let argon2id = Argon2id::new(memory_kib, iterations)?;
-        let (jobs, queue) = sync_channel(lanes * QUEUE_PER_LANE);
-        let queue = Arc::new(Mutex::new(queue));
+        let (jobs, queue) = sync_channel(lanes * QUEUE_PER_LANE as usize);
+        let (queue, pace) = (Arc::new(Mutex::new(queue)), Arc::new(AtomicU64::new(0)));
         for number in 1..=lanes {
-            let queue = Arc::clone(&queue);
+            let (queue, pace) = (Arc::clone(&queue), Arc::clone(&pace));
             let lane = Lane(argon2id.clone());
             thread::Builder::new()
                 .name(format!("hashing-{number}"))
-                .spawn(move || lane.run(&queue))
+                .spawn(move || lane.run(&queue, &pace))
                 .map_err(|error| Unexpected::fault("no thread for hashing", error))?;
         }
-        Ok(Self { jobs })
+        Ok(Self { jobs, pace })
     }
 
     fn enqueue(&self, job: Job) -> Result<(), Unexpected> {
         self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Unexpected::unavailable("password hashing", "the queue is full"),
+            TrySendError::Full(_) => {
+                let pace = Duration::from_micros(self.pace.load(Ordering::Relaxed));
+                let retry_after = pace.saturating_mul(QUEUE_PER_LANE);
+                Unexpected::Overloaded { what: "password hashing", retry_after }
+            }
             TrySendError::Disconnected(_) => Unexpected::fault("password hashing", "no lane is left"),
         })
     }
@@ -82,19 +90,22 @@ struct Lane(Argon2id);
 
 impl Lane {
     /// Works until the last sender is gone.
-    fn run(mut self, queue: &Mutex<Receiver<Job>>) {
+    fn run(mut self, queue: &Mutex<Receiver<Job>>, pace: &AtomicU64) {
+        give_way();
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let began = Instant::now();
             // The result of a send is of no interest: a client that went away gets no answer.
             match next {
-                Ok(Job::Hash(_, reply)) if reply.is_closed() => {}
-                Ok(Job::Verify(_, _, reply)) if reply.is_closed() => {}
+                Ok(Job::Hash(_, reply)) if reply.is_closed() => continue,
+                Ok(Job::Verify(_, _, reply)) if reply.is_closed() => continue,
                 Ok(Job::Hash(password, reply)) => drop(reply.send(self.0.hash(&password))),
                 Ok(Job::Verify(password, hash, reply)) => {
                     drop(reply.send(self.verify(&password, hash.as_deref())));
                 }
                 Err(_) => return,
             }
+            pace.store(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }
 
@@ -139,6 +150,15 @@ impl HashFormats for KnownFormats {
             StoredHash::Argon2(argon2) => argon2.check_cost(),
             StoredHash::Foreign(foreign) => foreign.check_cost(),
         }
+    }
+}
+
+/// Lets the rest of this process, which answers requests, go first. On Linux a priority belongs to a thread; elsewhere it
+/// would be that of the whole process.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, 10) {
+        tracing::warn!(error = &error as &dyn std::error::Error, "passwords are hashed at full priority");
     }
 }
 

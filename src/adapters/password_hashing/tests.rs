@@ -145,9 +145,10 @@ fn what_is_no_whole_hash_is_refused_at_import() {
 #[tokio::test]
 async fn what_does_not_fit_into_the_queue_is_refused() {
     let (jobs, _queue) = sync_channel(1);
-    let lanes = HashingLanes { jobs };
+    let lanes = HashingLanes { jobs, pace: Arc::new(AtomicU64::new(20_000)) };
     let (reply, _answer) = oneshot::channel();
     lanes.enqueue(Job::Hash(password("correct horse"), reply)).unwrap();
     let refusal = lanes.hash(password("correct horse")).await.unwrap_err();
-    assert!(matches!(refusal, Unexpected::Unavailable { .. }), "{refusal:?}");
+    let Unexpected::Overloaded { retry_after, .. } = refusal else { panic!("{refusal:?}") };
+    assert_eq!(retry_after, Duration::from_millis(64 * 20));
 }

@@ -71,11 +71,28 @@ impl Archive for PgArchive {
         .execute(&self.0)
         .await
         .map_err(unexpected)?;
+        let password_failures = sqlx::query!(
+            "DELETE FROM password_failures
+             WHERE account IN (
+                 SELECT account
+                 FROM password_failures
+                 WHERE last_failed_at < $1
+                 ORDER BY last_failed_at
+                 LIMIT $2
+                 FOR UPDATE SKIP LOCKED
+             )",
+            retention.password_failures,
+            BATCH,
+        )
+        .execute(&self.0)
+        .await
+        .map_err(unexpected)?;
         Ok(Purged {
             recipients: recipients.rows_affected(),
             mails: mails.rows_affected(),
             sessions: sessions.rows_affected(),
             mail_tokens: mail_tokens.rows_affected(),
+            password_failures: password_failures.rows_affected(),
         })
     }
 }

@@ -6,6 +6,7 @@ mod mail_ledger;
 mod mail_tokens;
 mod mailing;
 mod outbox;
+mod password_failures;
 mod recovery;
 mod session_directory;
 mod sessions;
@@ -27,6 +28,7 @@ pub use account_changes::PgAccountChanges;
 pub use archive::PgArchive;
 pub use mail_ledger::PgMailLedger;
 pub use outbox::PgOutbox;
+pub use password_failures::PgPasswordFailures;
 pub use recovery::PgRecovery;
 pub use session_directory::PgSessionDirectory;
 pub use sessions::PgSessions;
@@ -134,6 +136,12 @@ impl Database {
     #[must_use]
     pub fn account_changes(&self) -> PgAccountChanges {
         PgAccountChanges(self.pool.clone())
+    }
+
+    /// How often their passwords were wrong.
+    #[must_use]
+    pub fn password_failures(&self) -> PgPasswordFailures {
+        PgPasswordFailures(self.pool.clone())
     }
 
     /// The ways back into them.

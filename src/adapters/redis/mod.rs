@@ -1,6 +1,7 @@
 //! Redis: an accelerator. Everything here may be slow, flushed or gone at any moment, and nothing is lost by it.
 
 mod mail_queue;
+mod rate_limiter;
 mod revocations;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use bb8_redis::bb8::{Pool, RunError};
 use redis::{Client, RedisError};
 
 pub use mail_queue::RedisMailQueue;
+pub use rate_limiter::RedisRateLimiter;
 pub use revocations::RedisRevocations;
 
 use crate::ports::Unexpected;

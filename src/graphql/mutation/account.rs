@@ -158,12 +158,13 @@ impl AccountMutation {
             Ok(passwords) => passwords,
             Err(failure) => return Ok(failure.into()),
         };
-        match services(ctx).accounts.change_password(viewer, current, new).await {
+        match services(ctx).accounts.change_password(viewer, current, new, &request(ctx).device).await {
             Ok(ended) => Ok(ChangePasswordSuccess { ended_sessions: count(ended) }.into()),
             Err(error @ ChangePasswordError::InvalidCredentials) => {
                 Ok(AuthFailure::new(AuthErrorCode::InvalidCredentials, &error).into())
             }
             Err(ChangePasswordError::Weak(weakness)) => Ok(refuse("newPassword")(weakness).into()),
+            Err(ChangePasswordError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
             Err(ChangePasswordError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
     }
@@ -179,13 +180,20 @@ impl AccountMutation {
             Ok(values) => values,
             Err(failure) => return Ok(failure.into()),
         };
-        match services(ctx).accounts.request_email_change(viewer, &email, password).await {
+        match services(ctx)
+            .accounts
+            .request_email_change(viewer, &email, password, &request(ctx).device)
+            .await
+        {
             Ok(()) => Ok(RequestEmailChangeSuccess { email: email.as_str().to_owned() }.into()),
             Err(error @ RequestEmailChangeError::InvalidCredentials) => {
                 Ok(AuthFailure::new(AuthErrorCode::InvalidCredentials, &error).into())
             }
             Err(error @ RequestEmailChangeError::EmailTaken) => {
                 Ok(AuthFailure::new(AuthErrorCode::EmailTaken, &error).into())
+            }
+            Err(RequestEmailChangeError::RateLimited(limited)) => {
+                Ok(AuthFailure::rate_limited(limited).into())
             }
             Err(RequestEmailChangeError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
@@ -197,11 +205,12 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token.")] input: ConfirmEmailChangeInput,
     ) -> Result<ConfirmEmailChangeResult> {
-        match services(ctx).accounts.confirm_email_change(&input.token).await {
+        match services(ctx).accounts.confirm_email_change(&input.token, &request(ctx).device).await {
             Ok(email) => Ok(ConfirmEmailChangeSuccess { email: email.as_str().to_owned() }.into()),
             Err(error @ MailTokenError::Invalid) => {
                 Ok(AuthFailure::new(AuthErrorCode::MailTokenInvalid, &error).into())
             }
+            Err(MailTokenError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
             Err(MailTokenError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
     }
@@ -235,7 +244,7 @@ impl AccountMutation {
             Ok(password) => password,
             Err(failure) => return Ok(failure.into()),
         };
-        match services(ctx).accounts.delete(viewer, password).await {
+        match services(ctx).accounts.delete(viewer, password, &request(ctx).device).await {
             Ok(ended) => {
                 if let Some(cookie) = &request(ctx).refresh_cookie {
                     cookie.forget();
@@ -245,6 +254,7 @@ impl AccountMutation {
             Err(error @ DeleteAccountError::InvalidCredentials) => {
                 Ok(AuthFailure::new(AuthErrorCode::InvalidCredentials, &error).into())
             }
+            Err(DeleteAccountError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
             Err(DeleteAccountError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
     }

@@ -104,16 +104,19 @@ impl AuthenticationMutation {
         };
         let request = request(ctx);
         match services(ctx).authentication.login(&email, password, &request.device).await {
-            Ok(login) => Ok(LoginResult::LoginSuccess(LoginSuccess {
-                user: User::new(login.user, login.session_id),
-                tokens: AuthTokens::hand_over(login.tokens, request),
-            })),
+            Ok(login) => {
+                request.new_device_token.set(login.device_token);
+                let user = User::new(login.user, login.session_id);
+                let tokens = AuthTokens::hand_over(login.tokens, request);
+                Ok(LoginSuccess { user, tokens }.into())
+            }
             Err(error @ LoginError::InvalidCredentials) => {
                 Ok(LoginResult::AuthFailure(AuthFailure::new(AuthErrorCode::InvalidCredentials, &error)))
             }
             Err(error @ LoginError::EmailNotVerified) => {
                 Ok(LoginResult::AuthFailure(AuthFailure::new(AuthErrorCode::EmailNotVerified, &error)))
             }
+            Err(LoginError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
             Err(LoginError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
     }
@@ -141,6 +144,7 @@ impl AuthenticationMutation {
             Err(error @ RefreshError::Reused) => {
                 Ok(RefreshResult::AuthFailure(AuthFailure::new(AuthErrorCode::RefreshTokenReused, &error)))
             }
+            Err(RefreshError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
             Err(RefreshError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
     }

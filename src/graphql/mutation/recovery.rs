@@ -5,11 +5,11 @@ use garde::Validate;
 
 use super::count;
 use crate::domain::Password;
-use crate::graphql::context::services;
+use crate::graphql::context::{request, services};
 use crate::graphql::error::unexpected;
 use crate::graphql::types::{AuthErrorCode, AuthFailure};
 use crate::graphql::validation::{self, InputRules, refuse};
-use crate::services::ResetPasswordError;
+use crate::services::{MailRequestError, ResetPasswordError};
 
 /// The address.
 #[derive(InputObject, Validate)]
@@ -77,8 +77,11 @@ impl RecoveryMutation {
             Ok(email) => email,
             Err(failure) => return Ok(failure.into()),
         };
-        services(ctx).recovery.request(&email).await.map_err(|error| unexpected(ctx, &error))?;
-        Ok(RequestPasswordResetSuccess { email: email.as_str().to_owned() }.into())
+        match services(ctx).recovery.request(&email, &request(ctx).device).await {
+            Ok(()) => Ok(RequestPasswordResetSuccess { email: email.as_str().to_owned() }.into()),
+            Err(MailRequestError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
+            Err(MailRequestError::Unexpected(error)) => Err(unexpected(ctx, &error)),
+        }
     }
 
     /// Sets a new password with the token from the mail, and ends every session of the account.
@@ -91,12 +94,17 @@ impl RecoveryMutation {
             Ok(password) => password,
             Err(failure) => return Ok(failure.into()),
         };
-        match services(ctx).recovery.reset(&input.token, password).await {
-            Ok(ended) => Ok(ResetPasswordSuccess { ended_sessions: count(ended) }.into()),
+        let request = request(ctx);
+        match services(ctx).recovery.reset(&input.token, password, &request.device).await {
+            Ok(reset) => {
+                request.new_device_token.set(reset.device_token);
+                Ok(ResetPasswordSuccess { ended_sessions: count(reset.ended) }.into())
+            }
             Err(error @ ResetPasswordError::InvalidToken) => {
                 Ok(AuthFailure::new(AuthErrorCode::MailTokenInvalid, &error).into())
             }
             Err(ResetPasswordError::Weak(weakness)) => Ok(refuse("newPassword")(weakness).into()),
+            Err(ResetPasswordError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
             Err(ResetPasswordError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
     }

@@ -4,11 +4,11 @@ use async_graphql::{Context, InputObject, Object, Result, SimpleObject, Union};
 use garde::Validate;
 
 use crate::domain::{EmailAddress, Locale, Password, PersonName};
-use crate::graphql::context::services;
+use crate::graphql::context::{request, services};
 use crate::graphql::error::unexpected;
 use crate::graphql::types::{AuthErrorCode, AuthFailure};
 use crate::graphql::validation::{self, InputRules, refuse};
-use crate::services::{MailTokenError, NewAccount, RegisterError};
+use crate::services::{MailRequestError, MailTokenError, NewAccount, RegisterError};
 
 /// The new account.
 #[derive(InputObject, Validate)]
@@ -105,11 +105,12 @@ impl RegistrationMutation {
             Err(failure) => return Ok(failure.into()),
         };
         let email = account.email.as_str().to_owned();
-        match services(ctx).registration.register(account).await {
+        match services(ctx).registration.register(account, &request(ctx).device).await {
             Ok(()) => Ok(RegisterSuccess { email }.into()),
             Err(error @ RegisterError::EmailTaken) => {
                 Ok(AuthFailure::new(AuthErrorCode::EmailTaken, &error).into())
             }
+            Err(RegisterError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
             Err(RegisterError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
     }
@@ -120,11 +121,12 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token.")] input: VerifyEmailInput,
     ) -> Result<VerifyEmailResult> {
-        match services(ctx).registration.verify_email(&input.token).await {
+        match services(ctx).registration.verify_email(&input.token, &request(ctx).device).await {
             Ok(email) => Ok(VerifyEmailSuccess { email: email.as_str().to_owned() }.into()),
             Err(error @ MailTokenError::Invalid) => {
                 Ok(AuthFailure::new(AuthErrorCode::MailTokenInvalid, &error).into())
             }
+            Err(MailTokenError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
             Err(MailTokenError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
     }
@@ -139,12 +141,11 @@ impl RegistrationMutation {
             Ok(email) => email,
             Err(failure) => return Ok(failure.into()),
         };
-        services(ctx)
-            .registration
-            .resend_verification(&email)
-            .await
-            .map_err(|error| unexpected(ctx, &error))?;
-        Ok(ResendVerificationSuccess { email: email.as_str().to_owned() }.into())
+        match services(ctx).registration.resend_verification(&email, &request(ctx).device).await {
+            Ok(()) => Ok(ResendVerificationSuccess { email: email.as_str().to_owned() }.into()),
+            Err(MailRequestError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
+            Err(MailRequestError::Unexpected(error)) => Err(unexpected(ctx, &error)),
+        }
     }
 }
 

@@ -81,11 +81,14 @@ fn missing() -> Unexpected {
 /// Whether a login succeeded, and what was verified for it.
 async fn login(account: Option<Account>) -> (bool, Vec<Option<String>>) {
     let world = Arc::new(World { account, ..World::default() });
-    let passwords =
-        Passwords { hasher: world.clone(), users: world.clone(), policy: PasswordPolicy { min_length: 8 } };
+    let passwords = Passwords {
+        choice: PasswordChoice { hasher: world.clone(), policy: PasswordPolicy { min_length: 8 } },
+        users: world.clone(),
+        limits: Arc::new(crate::services::limits::tests::none()),
+    };
     let (email, password) =
         (EmailAddress::parse("ada@example.com").unwrap(), Password::parse("a password").unwrap());
-    let is_in = passwords.check(&email, password).await.unwrap().is_some();
+    let is_in = passwords.check(&email, password, &DeviceInfo::default()).await.unwrap().is_some();
     (is_in, world.verified.lock().unwrap().clone())
 }
 

@@ -61,6 +61,8 @@ impl TestApp {
             ("AUTHQL_HASH_MEMORY", "7168".to_owned()),
             ("AUTHQL_HASH_ITERATIONS", "1".to_owned()),
             ("AUTHQL_MAIL_RETRY_MIN", "50ms".to_owned()),
+            // Every test comes from one address.
+            ("AUTHQL_RATE_LIMITS", "off".to_owned()),
         ];
         let (mut redis, mut smtp) = (None, None);
         if mode == Mode::Servers {
@@ -125,7 +127,7 @@ impl TestApp {
         let (shutdown, stopped) = oneshot::channel::<()>();
         self.shutdown = Some(shutdown);
         self.task = Some(tokio::spawn(async move {
-            app.run(listener, async move { drop(stopped.await) }).await.unwrap();
+            app.run(listener, async move { drop(stopped.await) }).await;
         }));
     }
 
@@ -142,7 +144,8 @@ impl TestApp {
         self.run().await;
     }
 
-    /// Moves every clock there is: that of the instances, and, by moving what it has recorded, that of the database.
+    /// Moves every clock there is: that of the instances, and, by moving what they have recorded, those of the database and
+    /// of Redis.
     pub async fn advance(&self, by: TimeDelta) {
         self.clock.advance(by);
         sqlx::query(
@@ -152,6 +155,9 @@ impl TestApp {
         .execute(&mut self.database().await)
         .await
         .unwrap();
+        if let Some(redis) = &self.redis {
+            redis.age_limits(by).await;
+        }
     }
 
     /// Changes a setting for the next start. An empty one counts as none.

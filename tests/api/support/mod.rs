@@ -16,6 +16,7 @@ pub mod program;
 mod proxy;
 mod redis;
 mod smtp;
+mod visitor;
 
 pub use app::{Mode, TestApp};
 pub use certificate::make_certificate;
@@ -28,8 +29,9 @@ pub use node::Node;
 pub use person::{LOGIN, LOGOUT, Person, REFRESH, Tokens};
 pub use program::Program;
 pub use proxy::{Line, Proxy, Target};
-pub use redis::free_port;
+pub use redis::{TestRedis, free_port};
 pub use smtp::{Mood, SmtpSink};
+pub use visitor::{BEHIND_A_PROXY, Outcome, Visitor};
 
 /// A setting for the whole run: `./dev test` makes a missing server a failure.
 pub const STRICT: &str = "TESTS_NEED_SERVERS";

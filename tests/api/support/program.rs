@@ -48,12 +48,23 @@ pub fn complaint(output: Output) -> (String, i32) {
 impl Program {
     /// Starts it in `folder` and waits for its banner.
     pub fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut child = command(folder, settings)
-            .arg("serve")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut serve = command(folder, settings);
+        serve.arg("serve");
+        Self::start_as(serve)
+    }
+
+    /// The same, where the system gives it that many files.
+    pub fn start_with_files(files: usize, folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let serve = command(folder, settings);
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("ulimit -n {files}; exec \"$0\" serve")]).arg(serve.get_program());
+        limited.current_dir(folder).env_clear();
+        limited.envs(serve.get_envs().filter_map(|(name, text)| Some((name, text?))));
+        Self::start_as(limited)
+    }
+
+    fn start_as(mut serve: Command) -> Self {
+        let mut child = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let nothing = tempfile::tempdir().unwrap();
         let leash = Leash::on(child.id(), "INT", nothing.path()).unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());

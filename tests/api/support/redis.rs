@@ -4,6 +4,8 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
+
 use super::find_program;
 use super::leash::Leash;
 
@@ -57,6 +59,19 @@ impl TestRedis {
             assert!(began.elapsed() < Duration::from_secs(10), "Redis did not start");
             std::thread::yield_now();
         }
+    }
+
+    /// Lets the budgets of attempts grow older.
+    pub async fn age_limits(&self, by: TimeDelta) {
+        let script = "for _, key in ipairs(redis.call('KEYS', 'authql:limit:*')) do
+            local full_at = redis.call('GET', key) - ARGV[1]
+            redis.call('SET', key, string.format('%.0f', full_at), 'KEEPTTL')
+        end";
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut aging = redis::cmd("EVAL");
+        aging.arg(script).arg(0).arg(by.num_microseconds().unwrap());
+        let () = aging.query_async(&mut connection).await.unwrap();
     }
 
     /// Runs one command, its words separated by spaces.

@@ -1,0 +1,209 @@
+//! More than can be done (SECURITY.md PWD-7, PWD-8, GQL-8, OPS-1; FAULTS.md F11, F32, F33, F35, F38): what is answered is answered
+//! well, the rest is asked to wait, and nothing is left behind.
+
+use std::fs;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{LOGIN, Mode, Person, Program, TestApp, eventually, in_both_modes};
+
+/// The program itself on the database of `app`, with further settings.
+fn program(app: &TestApp, further: &[(&str, &str)], files: Option<usize>) -> (Program, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings: Vec<(&str, &str)> =
+        ["DATABASE_URL", "AUTHQL_SECRET", "AUTHQL_PUBLIC_URL", "AUTHQL_RATE_LIMITS"]
+            .map(|name| (name, app.setting(name)))
+            .to_vec();
+    settings.extend(further);
+    let program = match files {
+        None => Program::start(folder.path(), &settings),
+        Some(files) => Program::start_with_files(files, folder.path(), &settings),
+    };
+    (program, folder)
+}
+
+/// A number of kilobytes that the system tells of a process.
+fn kilobytes(pid: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+async fn connect(url: &str) -> TcpStream {
+    TcpStream::connect(url.trim_start_matches("http://")).await.unwrap()
+}
+
+/// The bytes of a request.
+fn request(body: &Value) -> Vec<u8> {
+    let body = body.to_string();
+    format!(
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn login(person: &Person) -> Value {
+    json!({"query": LOGIN, "variables": {"input": {"email": person.email, "password": person.password}}})
+}
+
+#[cfg(target_os = "linux")] // Elsewhere there is no /proc.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_three_hundred_logins_each_is_answered_and_memory_is_bounded() {
+    let app = TestApp::start(Mode::ZeroConfiguration).await;
+    let ada = app.registered("Ada").await;
+    let tokens = ada.login(&app).await;
+    let (program, _folder) = program(&app, &[("AUTHQL_HASH_LANES", "2")], None);
+    let before = kilobytes(program.pid(), "VmRSS:");
+    let url = format!("{}/graphql", program.url);
+    let attempts = join_all((0..300).map(|_| async {
+        let response = app.client.post(&url).json(&login(&ada)).send().await.unwrap();
+        let wait = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+        (wait, response.json::<Value>().await.unwrap())
+    }));
+    let me = async {
+        let me =
+            app.client.post(&url).bearer_auth(&tokens.access).json(&json!({"query": "{ me { email } }"}));
+        me.send().await.unwrap().json::<Value>().await.unwrap()
+    };
+    let (answers, me) = tokio::join!(attempts, me);
+    assert_eq!(me["data"]["me"]["email"], ada.email, "{me}");
+    let mut successes = 0;
+    for (wait, answer) in answers {
+        if answer["data"]["login"]["__typename"] == "LoginSuccess" {
+            successes += 1;
+            continue;
+        }
+        let extensions = &answer["errors"][0]["extensions"];
+        assert_eq!(extensions["code"], "SERVICE_UNAVAILABLE", "{answer}");
+        let seconds = extensions["retryAfterSeconds"].as_u64().unwrap();
+        assert!(seconds >= 1, "{answer}");
+        assert_eq!(wait.as_deref(), Some(seconds.to_string().as_str()));
+    }
+    assert!(successes >= 2 * 64, "as many as fit into the queue of two lanes: {successes}");
+    let growth = kilobytes(program.pid(), "VmHWM:").saturating_sub(before);
+    assert!(growth < 400 * 1024, "{growth} kB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_slow_clients_are_no_hindrance() {
+    let app = TestApp::start(Mode::ZeroConfiguration).await;
+    let ada = app.registered("Ada").await;
+    let me = request(&json!({"query": "{ __typename }"}));
+    let whole = request(&login(&ada));
+    let slow = join_all((0..400).map(|number| {
+        let (url, me, whole) = (&app.url, &me, &whole);
+        async move {
+            let mut socket = connect(url).await;
+            match number % 4 {
+                0 => {}
+                1 => socket.write_all(b"POST /graphql HTTP/1.1\r\nHost: loc").await.unwrap(),
+                2 => socket.write_all(&whole[..whole.len() - 1]).await.unwrap(),
+                // Requests whose answers nobody reads.
+                _ => socket.write_all(&me.repeat(50)).await.unwrap(),
+            }
+            socket
+        }
+    }))
+    .await;
+    let tokens = ada.login(&app).await;
+    assert_eq!(tokens.refresh(&app).await.me(&app).await, Some(ada.email));
+    assert_eq!(slow.len(), 400, "they were there all the while");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_files_run_out_new_clients_wait_and_nobody_else_notices() {
+    let app = TestApp::start(Mode::ZeroConfiguration).await;
+    let ada = app.registered("Ada").await;
+    let (program, _folder) = program(&app, &[], Some(128));
+    let me = request(&json!({"query": "{ __typename }"}));
+    let ask = async |socket: &mut TcpStream| {
+        socket.write_all(&me).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(br#"{"data":{"__typename":"Query"}}"#) {
+            assert!(socket.read_buf(&mut answer).await.unwrap() > 0, "the connection was closed");
+        }
+    };
+    let mut early = connect(&program.url).await;
+    ask(&mut early).await;
+    let mut crowd = Vec::new();
+    // Twice as many as there are files for; the rest is in the system's queue.
+    for _ in 0..128 {
+        crowd.push(connect(&program.url).await);
+    }
+    let mut late = connect(&program.url).await;
+    let mut query = connect(&program.url).await;
+    query.write_all(&request(&login(&ada))).await.unwrap();
+    // Whoever is in can go on, database and all.
+    ask(&mut early).await;
+    ask(&mut crowd[0]).await;
+    drop(crowd);
+    ask(&mut late).await;
+    let mut answer = Vec::new();
+    eventually("the login is answered", async || {
+        query.read_buf(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).contains("LoginSuccess").then_some(())
+    })
+    .await;
+    program.signal("TERM");
+    drop((early, late, query));
+    assert_eq!(program.wait().await.code(), Some(0), "it has been the same process all the while");
+}
+
+in_both_modes! {
+    with &[("AUTHQL_HASH_LANES", "1")];
+
+    async fn clients_that_hang_up_leave_nothing_behind(app: TestApp) {
+        let ada = app.registered("Ada").await;
+        let gone = (0..150).map(|number| {
+            let (app, ada) = (&app, &ada);
+            async move {
+                let mut socket = connect(&app.url).await;
+                let query = "mutation ($input: RegisterInput!) { register(input: $input) { __typename } }";
+                let input = json!({"email": format!("gone{number}@example.com"), "password": ada.password});
+                let body = match number % 3 {
+                    0 => login(ada),
+                    _ => json!({"query": query, "variables": {"input": input}}),
+                };
+                socket.write_all(&request(&body)).await.unwrap();
+                // Some go at once, and some when a few others have been served.
+                for _ in 0..number {
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        join_all(gone).await;
+        for _ in 0..10 {
+            eventually("the lane is free", async || {
+                (ada.try_login(&app).await["__typename"] == "LoginSuccess").then_some(())
+            })
+            .await;
+        }
+        // An account without its mail, or a mail without an account, would be half a registration.
+        let mut database = app.database().await;
+        let count = "SELECT count(*) FROM users WHERE NOT EXISTS (SELECT FROM outbox WHERE user_id = users.id)";
+        let halves: i64 = sqlx::query_scalar(count).fetch_one(&mut database).await.unwrap();
+        assert_eq!(halves, 0);
+        eventually("every mail that is owed is sent", async || (app.mails("pending").await == 0).then_some(())).await;
+        let users: i64 = sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(&mut database).await.unwrap();
+        assert_eq!(app.mails("sent").await, users);
+    }
+
+    async fn a_locked_table_is_not_waited_for_without_end(app: TestApp) {
+        let ada = app.registered("Ada").await;
+        let tokens = ada.login(&app).await;
+        let mut holder = app.database().await;
+        sqlx::raw_sql("BEGIN; LOCK TABLE sessions").execute(&mut holder).await.unwrap();
+        // More than there are connections: some wait for the lock, the others for a connection.
+        let answers = join_all((0..40).map(|_| tokens.try_refresh(&app))).await;
+        for answer in answers {
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "SERVICE_UNAVAILABLE", "{answer}");
+        }
+        sqlx::raw_sql("COMMIT").execute(&mut holder).await.unwrap();
+        tokens.refresh(&app).await;
+    }
+}
