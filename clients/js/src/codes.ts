@@ -12,6 +12,8 @@ export type AuthErrorCode =
   | "MAIL_TOKEN_INVALID"
   /** There is no such object, or it belongs to someone else. */
   | "NOT_FOUND"
+  /** Too many attempts; see `retryAfterSeconds`. */
+  | "RATE_LIMITED"
   /** The refresh token is unknown, expired or revoked. Show the login form. */
   | "REFRESH_TOKEN_INVALID"
   /** The refresh token had been used before. The session has been ended as a precaution. */
