@@ -17,6 +17,8 @@ const SLOW: (&str, &str) = ("AUTHQL_RATE_LIMIT_ACCOUNT", "6/24h");
 /// So many guesses that only the count in the database holds them up.
 const UNHURRIED: (&str, &str) = ("AUTHQL_RATE_LIMIT_ACCOUNT", "100000/1s");
 const NO_NETWORKS: (&str, &str) = ("AUTHQL_RATE_LIMIT_NETWORK", "off");
+/// So many lanes that ninety passwords at once fit into their queue.
+const MANY_LANES: (&str, &str) = ("AUTHQL_HASH_LANES", "4");
 
 const ATTACKER: &str = "198.51.100.7";
 const OWNER: &str = "203.0.113.9";
@@ -242,7 +244,7 @@ in_both_modes! {
 }
 
 in_both_modes! {
-    with &[ON, BEHIND_A_PROXY, UNHURRIED, NO_NETWORKS];
+    with &[ON, BEHIND_A_PROXY, UNHURRIED, NO_NETWORKS, MANY_LANES];
 
     async fn after_a_hundred_wrong_passwords_in_a_row_only_its_mail_opens_an_account(app: TestApp) {
         let ada = app.registered("Ada").await;
