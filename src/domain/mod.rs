@@ -27,7 +27,7 @@ pub use email::{EmailAddress, EmailAddressError};
 pub use id::{DeviceId, EventId, MailId, SessionId, UserId};
 pub use known_device::KnownDevice;
 pub use language::Language;
-pub use listing::{ListedSession, PageEnd, SessionPage, SessionPlace};
+pub use listing::{ListedSession, Listing, Page, PageEnd, SessionPlace};
 pub use mail::{GIVE_UP_AFTER, MAIL_ALLOWANCE, Mail, MailKind, REPETITION, RetryPolicy};
 pub use mail_record::{MailRecord, MailState};
 pub use mail_token::{MailToken, MailTokenDigest, MailTokenPurpose, PresentedMailToken};

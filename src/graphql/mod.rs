@@ -12,6 +12,7 @@ mod global_id;
 mod guard;
 mod mutation;
 mod node;
+mod paging;
 mod query;
 mod scalar;
 mod sessions;

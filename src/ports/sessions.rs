@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Unexpected;
 use crate::domain::{
-    DeviceInfo, Generation, ListedSession, MailId, PasswordVersion, RefreshToken, RotationPolicy, Session,
-    SessionEnd, SessionId, SessionPage, UserId,
+    DeviceInfo, Generation, ListedSession, MailId, Page, PasswordVersion, RefreshToken, RotationPolicy,
+    Session, SessionEnd, SessionId, SessionPlace, UserId,
 };
 
 /// What presenting a refresh token did.
@@ -90,7 +90,7 @@ pub trait SessionDirectory: Send + Sync + 'static {
     async fn list(
         &self,
         owner: UserId,
-        page: SessionPage,
+        page: Page<SessionPlace>,
         now: DateTime<Utc>,
     ) -> Result<Vec<ListedSession>, Unexpected>;
 

@@ -30,7 +30,7 @@ pub use mailing::{Delivery, Mailing};
 pub use recovery::{PasswordRecovery, PasswordReset, ResetPasswordError};
 pub use registration::{MailRequestError, MailTokenError, NewAccount, RegisterError, Registration};
 pub use revocation::{Mirror, Standing};
-pub use sessions::{EndSessionError, OwnSessions, SessionsSeen};
+pub use sessions::{EndSessionError, OwnSessions};
 pub use sightings::Sightings;
 pub use signing::{Signing, SigningError};
 pub use user_desk::{CreateUserError, ImportRefusal, Imported, UserDesk, UserDeskError};

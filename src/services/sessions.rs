@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::instrument;
 
-use crate::domain::{ListedSession, PageEnd, SessionEnd, SessionId, SessionPage, UserId, Viewer};
+use crate::domain::{ListedSession, Listing, Page, SessionEnd, SessionId, SessionPlace, UserId, Viewer};
 use crate::ports::{Clock, SessionDirectory, Sessions, Unexpected};
 use crate::services::Mirror;
 
@@ -27,47 +27,19 @@ pub enum EndSessionError {
     Unexpected(#[from] Unexpected),
 }
 
-/// A page of somebody's sessions, newest first.
-#[derive(Debug)]
-pub struct SessionsSeen {
-    /// Those that were asked for.
-    pub sessions: Vec<ListedSession>,
-    /// Whether there are newer ones.
-    pub has_previous: bool,
-    /// Whether there are older ones.
-    pub has_next: bool,
-}
-
 impl OwnSessions {
     /// A page of the live sessions of an account.
     ///
     /// # Errors
     /// [`Unexpected`] when they could not be read.
     #[instrument(name = "service.list_sessions", skip_all)]
-    pub async fn list(&self, owner: UserId, page: SessionPage) -> Result<SessionsSeen, Unexpected> {
-        // One more than asked for tells whether there are more.
-        let wider = SessionPage { size: page.size + 1, ..page };
-        let mut sessions = self.directory.list(owner, wider, self.clock.now()).await?;
-        let is_cut = sessions.len() > usize::from(page.size);
-        Ok(match page.from {
-            PageEnd::First => {
-                sessions.truncate(page.size.into());
-                // A cursor was taken from a session, which stands on its other side.
-                SessionsSeen {
-                    sessions,
-                    has_previous: page.after.is_some(),
-                    has_next: is_cut || page.before.is_some(),
-                }
-            }
-            PageEnd::Last => {
-                sessions.drain(..usize::from(is_cut));
-                SessionsSeen {
-                    sessions,
-                    has_previous: is_cut || page.after.is_some(),
-                    has_next: page.before.is_some(),
-                }
-            }
-        })
+    pub async fn list(
+        &self,
+        owner: UserId,
+        page: Page<SessionPlace>,
+    ) -> Result<Listing<ListedSession>, Unexpected> {
+        let found = self.directory.list(owner, page.widened(), self.clock.now()).await?;
+        Ok(page.cut(found))
     }
 
     /// A live session of this account. `None` for one of somebody else.
