@@ -29,9 +29,9 @@ use crate::ports::{
     Clock, MailQueue, Mailbox, Mailer, PasswordHasher, RateLimiter, Revocations, Sessions, Tokens, Users,
 };
 use crate::services::{
-    Access, Accounts, Authentication, Health, Housekeeping, Limits, MailboxPage, Mailing, Mirror,
-    OwnSessions, PasswordChoice, PasswordRecovery, Passwords, Posting, Registration, Services, Sightings,
-    Signing,
+    Access, Accounts, Authentication, EventHistory, Health, Housekeeping, Limits, MailboxPage, Mailing,
+    Mirror, OwnSessions, PasswordChoice, PasswordRecovery, Passwords, Posting, Refusals, Registration,
+    Services, Sightings, Signing,
 };
 
 /// What was put together.
@@ -40,6 +40,7 @@ pub(super) struct Composition {
     pub(super) mailing: Arc<Mailing>,
     pub(super) mirror: Arc<Mirror>,
     pub(super) sightings: Arc<Sightings>,
+    pub(super) refusals: Arc<Refusals>,
     pub(super) signing: Arc<Signing>,
     pub(super) housekeeping: Housekeeping,
     pub(super) database: Database,
@@ -64,15 +65,18 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let (users, sessions) = (Arc::new(database.users()), Arc::new(database.sessions()));
     let mail_tokens = Arc::new(HmacMailTokens::new(&secrets));
     let ttl = config.sessions.blacklist_ttl();
-    let limits = Arc::new(limits(&config, &secrets, &clock, &database, limiter));
+    let refusals = Arc::new(Refusals::new(clock.clone(), Arc::new(database.security_events())));
+    let limits = Arc::new(limits(&config, &secrets, &clock, &database, limiter, &refusals));
     let shared = Shared {
         clock: clock.clone(),
         passwords: Arc::new(Passwords {
             choice: PasswordChoice { hasher: hasher.clone(), policy: config.passwords.policy },
             users: users.clone(),
             limits: limits.clone(),
+            refusals: refusals.clone(),
         }),
         limits,
+        refusals,
         hasher,
         users,
         posting: Arc::new(Posting { queue: queue.clone(), tokens: mail_tokens.clone() }),
@@ -87,6 +91,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         clock: clock.clone(),
         archive: Arc::new(database.archive()),
         recipients: config.mail.retention,
+        events: config.event_retention,
     };
     let mailing = Arc::new(Mailing {
         clock,
@@ -110,6 +115,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         mailing,
         mirror: shared.mirror,
         sightings: shared.sightings,
+        refusals: shared.refusals,
         signing: shared.signing,
         housekeeping,
         database,
@@ -125,6 +131,7 @@ struct Shared {
     users: Arc<dyn Users>,
     passwords: Arc<Passwords>,
     limits: Arc<Limits>,
+    refusals: Arc<Refusals>,
     sessions: Arc<dyn Sessions>,
     mirror: Arc<Mirror>,
     sightings: Arc<Sightings>,
@@ -169,6 +176,7 @@ fn services(
             tokens: shared.tokens.clone(),
             posting: shared.posting.clone(),
             limits: shared.limits.clone(),
+            refusals: shared.refusals.clone(),
             lifetimes: config.sessions.lifetimes,
             rotation: config.sessions.rotation,
         },
@@ -195,6 +203,7 @@ fn services(
             directory: Arc::new(database.session_directory()),
             mirror: shared.mirror.clone(),
         },
+        events: EventHistory { events: Arc::new(database.security_events()) },
         signing: shared.signing.clone(),
         health: Health(Arc::new(database.clone())),
         mailbox: mailbox.map(MailboxPage),
@@ -234,6 +243,7 @@ fn limits(
     clock: &Arc<dyn Clock>,
     database: &Database,
     limiter: Arc<dyn RateLimiter>,
+    refusals: &Arc<Refusals>,
 ) -> Limits {
     Limits {
         clock: clock.clone(),
@@ -243,6 +253,7 @@ fn limits(
         pseudonyms: Arc::new(HmacPseudonyms::new(&secrets.present)),
         devices: Arc::new(HmacDeviceTokens::new(secrets)),
         policy: config.limits,
+        refusals: refusals.clone(),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::domain::{
 };
 
 pub use environment::Environment;
-pub use parse::ConfigError;
+pub use parse::{ConfigError, read_duration};
 
 /// Everything that can be set.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub struct Config {
     pub limits: LimitPolicy,
     /// Mails.
     pub mail: MailConfig,
+    /// How long it can be seen what happened to accounts, sessions and keys. Read from `AUTHQL_EVENT_RETENTION`.
+    pub event_retention: TimeDelta,
     /// What helps exploring, and strangers too.
     pub explore: ExploreConfig,
     /// The log.
@@ -200,6 +202,7 @@ impl Config {
                 // Not sooner than limits look back at what an address has had.
                 retention: environment.duration("AUTHQL_MAIL_RETENTION", "7d", "1d", "365d")?,
             },
+            event_retention: environment.duration("AUTHQL_EVENT_RETENTION", "365d", "1d", "3650d")?,
             explore: ExploreConfig {
                 graphiql: environment.switch("AUTHQL_GRAPHIQL", explore_by_default)?,
                 introspection: environment.switch("AUTHQL_INTROSPECTION", explore_by_default)?,

@@ -8,6 +8,7 @@ mod cookie;
 mod device;
 mod document;
 mod error;
+mod events;
 mod global_id;
 mod guard;
 mod mutation;

@@ -87,7 +87,7 @@ async fn execute(
     let method = request.method().clone();
     let mut context = request::context(request.headers(), request.extensions(), &server.trusted_proxies);
     context.refresh_cookie = kept.cookie;
-    context.device = context.device.with_token(kept.device);
+    context.caller.device = context.caller.device.with_token(kept.device);
     let new_device_token = Arc::clone(&context.new_device_token);
     let named = operation_name(request.uri());
     let extracted: Result<GraphQLRequest, GraphQLRejection> =

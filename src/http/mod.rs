@@ -29,7 +29,7 @@ pub use self::connections::serve;
 use self::error::HttpError;
 use self::pages::{confirm, mailbox};
 use self::request::NewRequestId;
-use crate::domain::{Origins, TrustedProxies};
+use crate::domain::{Origins, RequestId, TrustedProxies};
 use crate::graphql::AuthSchema;
 use crate::services::Services;
 
@@ -108,7 +108,7 @@ fn span<B>(request: &axum::http::Request<B>) -> tracing::Span {
         "http.request",
         http.method = %request.method(),
         http.path = request.uri().path(),
-        request.id = request::id(request.extensions()),
+        request.id = request::id(request.extensions()).as_ref().map(RequestId::as_str),
     )
 }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use tracing::instrument;
 
-use crate::domain::{ListedSession, Listing, Page, SessionEnd, SessionId, SessionPlace, UserId, Viewer};
+use crate::domain::{
+    Caller, ListedSession, Listing, Page, SessionEnd, SessionId, SessionPlace, UserId, Viewer,
+};
 use crate::ports::{Clock, SessionDirectory, Sessions, Unexpected};
-use crate::services::Mirror;
+use crate::services::{Mirror, events};
 
 /// The use cases behind `User.sessions`, `node` and `revokeSession`.
 pub struct OwnSessions {
@@ -55,15 +57,20 @@ impl OwnSessions {
     /// # Errors
     /// See [`EndSessionError`].
     #[instrument(name = "service.end_session", skip_all)]
-    pub async fn end(&self, viewer: Viewer, id: SessionId) -> Result<ListedSession, EndSessionError> {
+    pub async fn end(
+        &self,
+        viewer: Viewer,
+        id: SessionId,
+        caller: &Caller,
+    ) -> Result<ListedSession, EndSessionError> {
         let now = self.clock.now();
         // Whose it is never changes, so it may be asked for before.
         let session = self.directory.find(viewer.user_id, id, now).await?.ok_or(EndSessionError::NotFound)?;
-        let ended = self.sessions.end(id, SessionEnd::Revoked, now).await?;
+        let ended = self.sessions.end(id, SessionEnd::Revoked, caller, now).await?;
         if ended.is_empty() {
             return Err(EndSessionError::NotFound);
         }
-        tracing::info!(user.id = %viewer.user_id, session.id = %id, "a session was ended by its owner");
+        events::log(SessionEnd::Revoked.event(), Some(viewer.user_id), Some(id), caller);
         self.mirror.revoke(&ended).await;
         Ok(session)
     }

@@ -12,6 +12,7 @@ mod authentication;
 mod browser;
 mod cookie_mode;
 mod edge;
+mod events;
 
 mod faults;
 mod keys;
