@@ -1,5 +1,6 @@
 //! Which adapter stands behind each port. The modes of authql differ here, and nowhere else.
 
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -22,8 +23,8 @@ use crate::adapters::root_secret::{RootSecret, RootSecrets};
 use crate::adapters::seal::AesGcmVault;
 use crate::adapters::smtp::{self, SmtpMailer};
 use crate::adapters::templates::{Stationery, Templates};
-use crate::config::{Config, MailConfig, PasswordsConfig, StoresConfig};
-use crate::graphql::{self, InputRules};
+use crate::config::{Config, ConfigError, MailConfig, PasswordsConfig, StoresConfig};
+use crate::graphql::{self, InputRules, TrustedDocuments};
 use crate::http::{self, HttpRules};
 use crate::ports::{
     Clock, MailQueue, Mailbox, Mailer, PasswordHasher, RateLimiter, Revocations, Sessions, Tokens, Users,
@@ -49,6 +50,7 @@ pub(super) struct Composition {
 }
 
 pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Composition, StartError> {
+    let trusted_documents = config.explore.trusted_documents.as_deref().map(trusted_documents).transpose()?;
     let data = LazyFolder { path: &config.stores.data_dir, open: OnceLock::new() };
     let secrets = match &config.secret {
         Some(secret) => secrets(secret, &config),
@@ -108,6 +110,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         origins: config.http.origins,
         has_graphiql: config.explore.graphiql,
         has_schema: config.explore.introspection,
+        trusted_documents,
     };
     let router = http::router(schema, services, http_rules);
     Ok(Composition {
@@ -208,6 +211,19 @@ fn services(
         health: Health(Arc::new(database.clone())),
         mailbox: mailbox.map(MailboxPage),
     }
+}
+
+/// The documents that may be run, from the manifest of the front ends.
+fn trusted_documents(file: &Path) -> Result<TrustedDocuments, StartError> {
+    let setting = |advice| ConfigError::new("AUTHQL_TRUSTED_DOCUMENTS", advice);
+    let manifest = fs::read_to_string(file)
+        .map_err(|error| setting(format!("names a file that cannot be read ({error}): check its path")))?;
+    let documents = TrustedDocuments::parse(&manifest).map_err(|error| {
+        setting(format!(
+            "names a file that {error}: let your build write it anew from the documents of the front ends"
+        ))
+    })?;
+    Ok(documents)
 }
 
 /// The keys in the database of `DATABASE_URL`, for an operator.

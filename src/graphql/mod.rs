@@ -17,6 +17,7 @@ mod paging;
 mod query;
 mod scalar;
 mod sessions;
+mod trusted;
 mod types;
 mod validation;
 
@@ -31,6 +32,7 @@ pub use document::{DocumentError, admit};
 pub use error::{RETRY_AFTER, sentence};
 pub use mutation::Mutation;
 pub use query::Query;
+pub use trusted::{TrustedDocuments, TrustedDocumentsError, document_id, find_document};
 pub use validation::InputRules;
 
 use crate::services::Services;

@@ -32,5 +32,6 @@ mod revocation;
 mod sessions;
 mod storm;
 mod transport;
+mod trusted_documents;
 mod users;
 mod verifying;
