@@ -15,6 +15,7 @@ mod edge;
 mod events;
 
 mod faults;
+mod fuzz;
 mod keys;
 mod limits;
 mod mail_desk;
