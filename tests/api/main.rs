@@ -10,6 +10,7 @@ mod access;
 mod account;
 mod authentication;
 mod browser;
+mod canary;
 mod cookie_mode;
 mod edge;
 mod events;
