@@ -3,7 +3,9 @@
 use authql::adapters::clock::SystemClock;
 use authql::app;
 use authql::config::read_duration;
-use authql::domain::{EmailAddress, EventFilter, EventKind, EventSubject, KeyId, RequestId, SecurityEvent};
+use authql::domain::{
+    EmailAddress, EventFilter, EventKind, EventSubject, KeyId, RequestId, SecurityEvent,
+};
 use authql::ports::Clock;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::Args;
