@@ -21,7 +21,9 @@ use crate::adapters::local::DataFolder;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, HttpConfig};
 use crate::ports::Clock;
-use crate::services::{Housekeeping, MailDesk, Mailing, Mirror, Sightings, Signing, UserDesk};
+use crate::services::{
+    EventHistory, Housekeeping, MailDesk, Mailing, Mirror, Refusals, Sightings, Signing, UserDesk,
+};
 use crate::worker::WorkerSettings;
 use crate::{http, worker};
 
@@ -39,6 +41,7 @@ pub struct App {
     mailing: Arc<Mailing>,
     mirror: Arc<Mirror>,
     sightings: Arc<Sightings>,
+    refusals: Arc<Refusals>,
     signing: Arc<Signing>,
     housekeeping: Housekeeping,
     worker: WorkerSettings,
@@ -65,6 +68,7 @@ impl App {
             mailing,
             mirror,
             sightings,
+            refusals,
             signing,
             housekeeping,
             database,
@@ -76,6 +80,7 @@ impl App {
             mailing,
             mirror,
             sightings,
+            refusals,
             signing,
             housekeeping,
             worker,
@@ -97,9 +102,15 @@ impl App {
         let stop = CancellationToken::new();
         let worker = tokio::spawn(worker::run(Arc::clone(&self.mailing), self.worker, stop.clone()));
         let (mirror, sightings, signing) = (self.mirror, Arc::clone(&self.sightings), self.signing);
-        let housekeeping = self.housekeeping;
+        let (housekeeping, refusals) = (self.housekeeping, Arc::clone(&self.refusals));
         let followers = tokio::spawn(async move {
-            tokio::join!(mirror.follow(), sightings.keep_writing(), signing.keep_up(), housekeeping.keep());
+            tokio::join!(
+                mirror.follow(),
+                sightings.keep_writing(),
+                refusals.keep_writing(),
+                signing.keep_up(),
+                housekeeping.keep()
+            );
         });
         let draining = stop.clone();
         let signal = tokio::spawn(async move {
@@ -120,6 +131,7 @@ impl App {
         }
         followers.abort();
         self.sightings.finish().await;
+        self.refusals.finish().await;
         close(&self.database).await;
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
@@ -178,6 +190,14 @@ pub async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, S
 /// See [`StartError`].
 pub async fn mails(config: &Config, clock: Arc<dyn Clock>) -> Result<MailDesk, StartError> {
     desks::mails(config, clock).await
+}
+
+/// The security events in the database of `DATABASE_URL`, which is brought up to date, for an operator to look into.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn events(config: &Config) -> Result<EventHistory, StartError> {
+    desks::events(config).await
 }
 
 async fn drain_is_over(stop: &CancellationToken) {

@@ -1,6 +1,7 @@
 //! The command line: what each command does, and what it prints.
 
 mod banner;
+mod events;
 mod keys;
 mod mail;
 mod templates;
@@ -59,6 +60,10 @@ enum Command {
     /// Needs `DATABASE_URL`, `AUTHQL_SECRET` and `AUTHQL_PUBLIC_URL`, the same as the server's.
     #[command(subcommand)]
     Users(users::Command),
+    /// Look into what happened to accounts, sessions and signing keys
+    ///
+    /// Newest first, one line each. Needs `DATABASE_URL`, the same as the server's.
+    Events(events::Arguments),
     /// Print the GraphQL schema
     ///
     /// In the schema definition language, sorted, with descriptions: for code generation. It is the same as the checked-in
@@ -80,6 +85,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Mail(command) => in_runtime(mail::run(command)),
         Command::Templates(command) => templates::run(command),
         Command::Users(command) => in_runtime(users::run(command)),
+        Command::Events(arguments) => in_runtime(events::run(arguments)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! The program: `authql serve | migrate | keys | mail | templates | users | schema`.
+//! The program: `authql serve | migrate | keys | events | mail | templates | users | schema`.
 
 mod cli;
 

@@ -54,6 +54,8 @@ fn each_operation_of_the_contract_is_there_with_its_types() {
         "interface Node {",
         "type User implements Node {",
         "type Session implements Node {",
+        "type SecurityEvent implements Node {",
+        "): SecurityEventConnection!",
         "): SessionConnection!",
         "edges: [SessionEdge!]!",
         "pageInfo: PageInfo!",

@@ -34,6 +34,9 @@ const TOP_LEVEL = `| code | cause | remedy |
 | \`BAD_USER_INPUT\` | Arguments contradict each other or are out of bounds | Mend the client |
 | \`GRAPHQL_PARSE_FAILED\` | The document is not GraphQL | Mend the client |
 | \`GRAPHQL_VALIDATION_FAILED\` | The document does not fit the schema, or asks for too much at once | Mend the client; generate its types from the schema |
+| \`DOCUMENT_NOT_TRUSTED\` | The server runs only the documents of its own front ends (\`AUTHQL_TRUSTED_DOCUMENTS\`), and this is none | Put the document into the manifest, or ask the operator to |
+| \`PERSISTED_QUERY_NOT_FOUND\` | The same, for a document that is named by its id | The same; sending its text will not help |
+| \`PERSISTED_QUERY_NOT_SUPPORTED\` | A document was named by its id, and the server has no list of them | Send the document; Apollo's client does so by itself |
 | \`BAD_REQUEST\` | The HTTP request is not one that carries GraphQL: method, media type, size or form. The status and the message say what | Mend the client |
 | \`FORBIDDEN\` | In cookie mode: the page is of an origin that may not use the cookie | Name the origin in \`AUTHQL_ALLOWED_ORIGINS\`: [browsers.md](browsers.md) |
 | \`SERVICE_UNAVAILABLE\` | The server cannot do this at the moment | Keep the tokens and try again soon: this is no logout |

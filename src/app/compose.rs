@@ -1,5 +1,6 @@
 //! Which adapter stands behind each port. The modes of authql differ here, and nowhere else.
 
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -22,16 +23,16 @@ use crate::adapters::root_secret::{RootSecret, RootSecrets};
 use crate::adapters::seal::AesGcmVault;
 use crate::adapters::smtp::{self, SmtpMailer};
 use crate::adapters::templates::{Stationery, Templates};
-use crate::config::{Config, MailConfig, PasswordsConfig, StoresConfig};
-use crate::graphql::{self, InputRules};
+use crate::config::{Config, ConfigError, MailConfig, PasswordsConfig, StoresConfig};
+use crate::graphql::{self, InputRules, TrustedDocuments};
 use crate::http::{self, HttpRules};
 use crate::ports::{
     Clock, MailQueue, Mailbox, Mailer, PasswordHasher, RateLimiter, Revocations, Sessions, Tokens, Users,
 };
 use crate::services::{
-    Access, Accounts, Authentication, Health, Housekeeping, Limits, MailboxPage, Mailing, Mirror,
-    OwnSessions, PasswordChoice, PasswordRecovery, Passwords, Posting, Registration, Services, Sightings,
-    Signing,
+    Access, Accounts, Authentication, EventHistory, Health, Housekeeping, Limits, MailboxPage, Mailing,
+    Mirror, OwnSessions, PasswordChoice, PasswordRecovery, Passwords, Posting, Refusals, Registration,
+    Services, Sightings, Signing,
 };
 
 /// What was put together.
@@ -40,6 +41,7 @@ pub(super) struct Composition {
     pub(super) mailing: Arc<Mailing>,
     pub(super) mirror: Arc<Mirror>,
     pub(super) sightings: Arc<Sightings>,
+    pub(super) refusals: Arc<Refusals>,
     pub(super) signing: Arc<Signing>,
     pub(super) housekeeping: Housekeeping,
     pub(super) database: Database,
@@ -48,6 +50,7 @@ pub(super) struct Composition {
 }
 
 pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Composition, StartError> {
+    let trusted_documents = config.explore.trusted_documents.as_deref().map(trusted_documents).transpose()?;
     let data = LazyFolder { path: &config.stores.data_dir, open: OnceLock::new() };
     let secrets = match &config.secret {
         Some(secret) => secrets(secret, &config),
@@ -64,15 +67,18 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let (users, sessions) = (Arc::new(database.users()), Arc::new(database.sessions()));
     let mail_tokens = Arc::new(HmacMailTokens::new(&secrets));
     let ttl = config.sessions.blacklist_ttl();
-    let limits = Arc::new(limits(&config, &secrets, &clock, &database, limiter));
+    let refusals = Arc::new(Refusals::new(clock.clone(), Arc::new(database.security_events())));
+    let limits = Arc::new(limits(&config, &secrets, &clock, &database, limiter, &refusals));
     let shared = Shared {
         clock: clock.clone(),
         passwords: Arc::new(Passwords {
             choice: PasswordChoice { hasher: hasher.clone(), policy: config.passwords.policy },
             users: users.clone(),
             limits: limits.clone(),
+            refusals: refusals.clone(),
         }),
         limits,
+        refusals,
         hasher,
         users,
         posting: Arc::new(Posting { queue: queue.clone(), tokens: mail_tokens.clone() }),
@@ -87,6 +93,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         clock: clock.clone(),
         archive: Arc::new(database.archive()),
         recipients: config.mail.retention,
+        events: config.event_retention,
     };
     let mailing = Arc::new(Mailing {
         clock,
@@ -103,6 +110,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         origins: config.http.origins,
         has_graphiql: config.explore.graphiql,
         has_schema: config.explore.introspection,
+        trusted_documents,
     };
     let router = http::router(schema, services, http_rules);
     Ok(Composition {
@@ -110,6 +118,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         mailing,
         mirror: shared.mirror,
         sightings: shared.sightings,
+        refusals: shared.refusals,
         signing: shared.signing,
         housekeeping,
         database,
@@ -125,6 +134,7 @@ struct Shared {
     users: Arc<dyn Users>,
     passwords: Arc<Passwords>,
     limits: Arc<Limits>,
+    refusals: Arc<Refusals>,
     sessions: Arc<dyn Sessions>,
     mirror: Arc<Mirror>,
     sightings: Arc<Sightings>,
@@ -169,6 +179,7 @@ fn services(
             tokens: shared.tokens.clone(),
             posting: shared.posting.clone(),
             limits: shared.limits.clone(),
+            refusals: shared.refusals.clone(),
             lifetimes: config.sessions.lifetimes,
             rotation: config.sessions.rotation,
         },
@@ -195,10 +206,24 @@ fn services(
             directory: Arc::new(database.session_directory()),
             mirror: shared.mirror.clone(),
         },
+        events: EventHistory { events: Arc::new(database.security_events()) },
         signing: shared.signing.clone(),
         health: Health(Arc::new(database.clone())),
         mailbox: mailbox.map(MailboxPage),
     }
+}
+
+/// The documents that may be run, from the manifest of the front ends.
+fn trusted_documents(file: &Path) -> Result<TrustedDocuments, StartError> {
+    let setting = |advice| ConfigError::new("AUTHQL_TRUSTED_DOCUMENTS", advice);
+    let manifest = fs::read_to_string(file)
+        .map_err(|error| setting(format!("names a file that cannot be read ({error}): check its path")))?;
+    let documents = TrustedDocuments::parse(&manifest).map_err(|error| {
+        setting(format!(
+            "names a file that {error}: let your build write it anew from the documents of the front ends"
+        ))
+    })?;
+    Ok(documents)
 }
 
 /// The keys in the database of `DATABASE_URL`, for an operator.
@@ -234,6 +259,7 @@ fn limits(
     clock: &Arc<dyn Clock>,
     database: &Database,
     limiter: Arc<dyn RateLimiter>,
+    refusals: &Arc<Refusals>,
 ) -> Limits {
     Limits {
         clock: clock.clone(),
@@ -243,6 +269,7 @@ fn limits(
         pseudonyms: Arc::new(HmacPseudonyms::new(&secrets.present)),
         devices: Arc::new(HmacDeviceTokens::new(secrets)),
         policy: config.limits,
+        refusals: refusals.clone(),
     }
 }
 

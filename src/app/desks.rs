@@ -10,7 +10,7 @@ use crate::adapters::password_hashing::KnownFormats;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, PasswordsConfig};
 use crate::ports::Clock;
-use crate::services::{MailDesk, Mirror, PasswordChoice, UserDesk};
+use crate::services::{EventHistory, MailDesk, Mirror, PasswordChoice, UserDesk};
 
 pub(super) async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, StartError> {
     let database = database(config).await?;
@@ -28,6 +28,10 @@ pub(super) async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<User
 
 pub(super) async fn mails(config: &Config, clock: Arc<dyn Clock>) -> Result<MailDesk, StartError> {
     Ok(MailDesk { clock, ledger: Arc::new(database(config).await?.mail_ledger()) })
+}
+
+pub(super) async fn events(config: &Config) -> Result<EventHistory, StartError> {
+    Ok(EventHistory { events: Arc::new(database(config).await?.security_events()) })
 }
 
 /// The database of `DATABASE_URL`, its schema up to date.

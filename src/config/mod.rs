@@ -20,7 +20,7 @@ use crate::domain::{
 };
 
 pub use environment::Environment;
-pub use parse::ConfigError;
+pub use parse::{ConfigError, read_duration};
 
 /// Everything that can be set.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub struct Config {
     pub limits: LimitPolicy,
     /// Mails.
     pub mail: MailConfig,
+    /// How long it can be seen what happened to accounts, sessions and keys. Read from `AUTHQL_EVENT_RETENTION`.
+    pub event_retention: TimeDelta,
     /// What helps exploring, and strangers too.
     pub explore: ExploreConfig,
     /// The log.
@@ -131,12 +133,14 @@ pub struct MailConfig {
 }
 
 /// What helps exploring, and strangers too.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ExploreConfig {
     /// Whether browsers find GraphiQL at `/graphql`. Read from `AUTHQL_GRAPHIQL`.
     pub graphiql: bool,
     /// Whether the schema can be asked for. Read from `AUTHQL_INTROSPECTION`.
     pub introspection: bool,
+    /// The manifest of the documents that may be run; all may where it is `None`. Read from `AUTHQL_TRUSTED_DOCUMENTS`.
+    pub trusted_documents: Option<PathBuf>,
 }
 
 /// The log.
@@ -180,7 +184,6 @@ impl Config {
         let has_servers = stores.database_url.is_some() || stores.redis_url.is_some() || smtp_url.is_some();
         let http = server::http(environment)?;
         server::require_what_servers_need(environment, &http, &stores, secret.is_some(), smtp_url.is_some())?;
-        let explore_by_default = !has_servers;
         Ok(Self {
             sessions: sessions(environment)?,
             passwords: passwords(environment)?,
@@ -200,10 +203,8 @@ impl Config {
                 // Not sooner than limits look back at what an address has had.
                 retention: environment.duration("AUTHQL_MAIL_RETENTION", "7d", "1d", "365d")?,
             },
-            explore: ExploreConfig {
-                graphiql: environment.switch("AUTHQL_GRAPHIQL", explore_by_default)?,
-                introspection: environment.switch("AUTHQL_INTROSPECTION", explore_by_default)?,
-            },
+            event_retention: environment.duration("AUTHQL_EVENT_RETENTION", "365d", "1d", "3650d")?,
+            explore: explore(environment, !has_servers)?,
             log: log(environment)?,
             http,
             stores,
@@ -212,6 +213,21 @@ impl Config {
             key_rotation: environment.duration("AUTHQL_KEY_ROTATION", "90d", "1h", "3650d")?,
         })
     }
+}
+
+/// Exploring is on `by_default`, unless documents have to be trusted: GraphiQL's are not.
+fn explore(environment: &Environment, by_default: bool) -> Result<ExploreConfig, ConfigError> {
+    let trusted_documents = environment.get("AUTHQL_TRUSTED_DOCUMENTS")?.map(PathBuf::from);
+    let by_default = by_default && trusted_documents.is_none();
+    let graphiql = environment.switch("AUTHQL_GRAPHIQL", by_default)?;
+    if graphiql && trusted_documents.is_some() {
+        return Err(ConfigError::new(
+            "AUTHQL_GRAPHIQL",
+            "is on, and AUTHQL_TRUSTED_DOCUMENTS runs nothing that is written in it: switch one of them off",
+        ));
+    }
+    let introspection = environment.switch("AUTHQL_INTROSPECTION", by_default)?;
+    Ok(ExploreConfig { graphiql, introspection, trusted_documents })
 }
 
 fn sessions(environment: &Environment) -> Result<SessionsConfig, ConfigError> {

@@ -21,7 +21,7 @@ impl ConfigError {
     }
 }
 
-/// A duration such as `90s`, `15m`, `12h` or `30d`.
+/// A duration within its bounds.
 pub(super) fn duration(name: &str, text: &str, least: &str, most: &str) -> Result<TimeDelta, ConfigError> {
     let duration = read_duration(text).ok_or_else(|| {
         ConfigError::new(name, "is no duration: write a number and s, m, h or d, such as 90s or 15m")
@@ -35,7 +35,9 @@ pub(super) fn duration(name: &str, text: &str, least: &str, most: &str) -> Resul
     }
 }
 
-fn read_duration(text: &str) -> Option<TimeDelta> {
+/// A duration such as `90s`, `15m`, `12h` or `30d`. `None` for everything else.
+#[must_use]
+pub fn read_duration(text: &str) -> Option<TimeDelta> {
     if text == "0" {
         return Some(TimeDelta::zero());
     }

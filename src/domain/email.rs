@@ -10,7 +10,7 @@ const MAX_LOCAL: usize = 64;
 const MAX_ADDRESS: usize = 254;
 
 /// An address that mail can be sent to, as its owner wrote it, with the form that decides whose it is.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress {
     written: String,
     local: String,

@@ -50,3 +50,12 @@ ids! {
     /// One mail that is owed to somebody; also its `Message-ID`, so that a duplicate can be recognised.
     MailId;
 }
+
+impl EventId {
+    /// The first id that there can be at this time: that of no event, but a bound for those since then.
+    #[must_use]
+    pub fn earliest(at: DateTime<Utc>) -> Self {
+        let milliseconds = u64::try_from(at.timestamp_millis()).unwrap_or_default();
+        Self(Uuid::from_u128(u128::from(milliseconds) << 80))
+    }
+}

@@ -1,8 +1,10 @@
 //! Values and rules of authentication. No I/O, no async, no framework, no clock: what is needed is given.
 
 mod account;
+mod caller;
 mod device;
 mod email;
+mod event;
 mod id;
 mod known_device;
 mod language;
@@ -22,12 +24,14 @@ mod token;
 pub use account::{
     Locale, LocaleError, LoginRequirement, PasswordVersion, PersonName, PersonNameError, User,
 };
+pub use caller::{Caller, RequestId};
 pub use device::DeviceInfo;
 pub use email::{EmailAddress, EmailAddressError};
+pub use event::{EventFilter, EventKind, EventOutcome, EventSubject, SecurityEvent};
 pub use id::{DeviceId, EventId, MailId, SessionId, UserId};
 pub use known_device::KnownDevice;
 pub use language::Language;
-pub use listing::{ListedSession, PageEnd, SessionPage, SessionPlace};
+pub use listing::{ListedSession, Listing, Page, PageEnd, SessionPlace};
 pub use mail::{GIVE_UP_AFTER, MAIL_ALLOWANCE, Mail, MailKind, REPETITION, RetryPolicy};
 pub use mail_record::{MailRecord, MailState};
 pub use mail_token::{MailToken, MailTokenDigest, MailTokenPurpose, PresentedMailToken};

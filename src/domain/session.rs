@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{LoginRequirement, SessionId, UserId};
+use super::{EventKind, LoginRequirement, SessionId, UserId};
 
 /// A session as its row says.
 #[derive(Debug, Clone)]
@@ -156,6 +156,19 @@ impl From<Generation> for i32 {
 }
 
 impl SessionEnd {
+    /// The event that tells of it.
+    #[must_use]
+    pub fn event(self) -> EventKind {
+        match self {
+            Self::Logout => EventKind::LoggedOut,
+            Self::Revoked => EventKind::SessionRevoked,
+            Self::Reuse => EventKind::RefreshTokenReused,
+            Self::PasswordChanged => EventKind::PasswordChanged,
+            Self::Deleted => EventKind::AccountDeleted,
+            Self::Disabled => EventKind::AccountDisabled,
+        }
+    }
+
     /// Its name in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -6,7 +6,7 @@ use async_graphql::Context;
 
 use super::cookie::RefreshCookie;
 use super::device::NewDeviceToken;
-use crate::domain::DeviceInfo;
+use crate::domain::Caller;
 use crate::services::Services;
 
 /// What the transport knows of a request. It goes into the GraphQL context of each.
@@ -16,12 +16,10 @@ pub struct RequestContext {
     pub access_token: Option<String>,
     /// Where the client keeps its refresh token in cookie mode; otherwise it travels in inputs and answers.
     pub refresh_cookie: Option<Arc<RefreshCookie>>,
-    /// What the client's owner recognises it by.
-    pub device: DeviceInfo,
+    /// Whose request it is.
+    pub caller: Caller,
     /// What the answer gives that device to keep.
     pub new_device_token: Arc<NewDeviceToken>,
-    /// Names the request in the log and in answers about faults.
-    pub request_id: String,
 }
 
 /// The use cases.

@@ -60,6 +60,17 @@ pub enum DocumentError {
     /// A variable that must have a value has none.
     #[error("the variable ${0} needs a value")]
     NoValue(String),
+    /// It is named by an id that is not known, or not named at all.
+    #[error(
+        "this server runs only the documents that its front ends were built with, and this id is of none"
+    )]
+    NotFound,
+    /// It is named by an id where documents have to be sent.
+    #[error("this server has no list of documents: send the document itself")]
+    NotSupported,
+    /// It is none of those that the operator has listed.
+    #[error("this server runs only the documents that its front ends were built with")]
+    NotTrusted,
 }
 
 impl DocumentError {
@@ -71,6 +82,9 @@ impl DocumentError {
             Self::TooMuch(_) => "GRAPHQL_VALIDATION_FAILED",
             Self::Introspection => "INTROSPECTION_DISABLED",
             Self::NoValue(_) => "BAD_USER_INPUT",
+            Self::NotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::NotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::NotTrusted => "DOCUMENT_NOT_TRUSTED",
         }
     }
 }
@@ -81,6 +95,29 @@ impl DocumentError {
 /// # Errors
 /// See [`DocumentError`].
 pub fn admit(request: &mut Request, introspection: bool) -> Result<bool, DocumentError> {
+    let Inspected { is_mutation, required } = inspect(request, introspection)?;
+    // The library would find out while it runs, and answer as if something had been.
+    let has_none = |name: &Name| matches!(request.variables.get(name), None | Some(Value::Null));
+    match required.into_iter().find(has_none) {
+        Some(name) => Err(DocumentError::NoValue(name.to_string())),
+        None => Ok(is_mutation),
+    }
+}
+
+/// Checks a document that is not to be run now.
+pub(super) fn check(text: &str) -> Result<(), DocumentError> {
+    inspect(&mut Request::new(text), true).map(drop)
+}
+
+/// What a document turned out to be.
+struct Inspected {
+    /// Whether the operation that would run is a mutation.
+    is_mutation: bool,
+    /// The variables that it must have.
+    required: Vec<Name>,
+}
+
+fn inspect(request: &mut Request, introspection: bool) -> Result<Inspected, DocumentError> {
     check_text(&request.query)?;
     let chosen = request.operation_name.clone();
     let document = request.parsed_query().map_err(|error| DocumentError::Syntax(without_source(&error)))?;
@@ -97,12 +134,7 @@ pub fn admit(request: &mut Request, introspection: bool) -> Result<bool, Documen
             required.extend(required_variables(&operation.node));
         }
     }
-    // The library would find out while it runs, and answer as if something had been.
-    let has_none = |name: &Name| matches!(request.variables.get(name), None | Some(Value::Null));
-    match required.into_iter().find(has_none) {
-        Some(name) => Err(DocumentError::NoValue(name.to_string())),
-        None => Ok(is_mutation),
-    }
+    Ok(Inspected { is_mutation, required })
 }
 
 /// The variables of an operation that have neither a default nor the permission to be `null`.

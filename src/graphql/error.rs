@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_graphql::{Context, Error, ErrorExtensions};
 
 use super::context::request;
+use crate::domain::RequestId;
 use crate::services::{AccessError, Unexpected};
 
 /// The extension of an error that says how many seconds to wait.
@@ -40,7 +41,7 @@ pub(super) fn wait_seconds(wait: Duration) -> u64 {
 
 /// A failure of ours: logged here with its cause, told to the client by code and request id only.
 pub(super) fn unexpected(ctx: &Context<'_>, error: &Unexpected) -> Error {
-    let request_id = request(ctx).request_id.clone();
+    let request_id = request(ctx).caller.request_id.as_ref().map(RequestId::as_str);
     let cause = error as &dyn std::error::Error;
     let mut wait = None;
     let (code, message) = match error {
@@ -61,7 +62,7 @@ pub(super) fn unexpected(ctx: &Context<'_>, error: &Unexpected) -> Error {
     };
     Error::new(message).extend_with(|_, extensions| {
         extensions.set("code", code);
-        extensions.set("requestId", request_id);
+        extensions.set("requestId", request_id.unwrap_or_default());
         if let Some(seconds) = wait {
             extensions.set(RETRY_AFTER, seconds);
         }

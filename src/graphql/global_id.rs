@@ -5,13 +5,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-use crate::domain::{SessionId, UserId};
+use crate::domain::{EventId, SessionId, UserId};
 
 /// What a global id names: base64url of the type and the id within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GlobalId {
     User(UserId),
     Session(SessionId),
+    SecurityEvent(EventId),
 }
 
 impl GlobalId {
@@ -24,6 +25,7 @@ impl GlobalId {
         let read = match kind {
             "User" => Self::User(uuid.into()),
             "Session" => Self::Session(uuid.into()),
+            "SecurityEvent" => Self::SecurityEvent(uuid.into()),
             _ => return None,
         };
         (ID::from(read) == *id).then_some(read)
@@ -35,6 +37,7 @@ impl From<GlobalId> for ID {
         let text = match id {
             GlobalId::User(id) => format!("User:{id}"),
             GlobalId::Session(id) => format!("Session:{id}"),
+            GlobalId::SecurityEvent(id) => format!("SecurityEvent:{id}"),
         };
         Self(URL_SAFE_NO_PAD.encode(text))
     }
@@ -49,7 +52,11 @@ mod tests {
     #[test]
     fn an_id_is_read_back() {
         let uuid = Uuid::try_parse(UUID).unwrap();
-        for id in [GlobalId::User(uuid.into()), GlobalId::Session(uuid.into())] {
+        for id in [
+            GlobalId::User(uuid.into()),
+            GlobalId::Session(uuid.into()),
+            GlobalId::SecurityEvent(uuid.into()),
+        ] {
             assert_eq!(GlobalId::read(&ID::from(id)), Some(id));
         }
         let id = ID::from(GlobalId::User(uuid.into()));

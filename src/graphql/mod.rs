@@ -8,13 +8,16 @@ mod cookie;
 mod device;
 mod document;
 mod error;
+mod events;
 mod global_id;
 mod guard;
 mod mutation;
 mod node;
+mod paging;
 mod query;
 mod scalar;
 mod sessions;
+mod trusted;
 mod types;
 mod validation;
 
@@ -29,6 +32,7 @@ pub use document::{DocumentError, admit};
 pub use error::{RETRY_AFTER, sentence};
 pub use mutation::Mutation;
 pub use query::Query;
+pub use trusted::{TrustedDocuments, TrustedDocumentsError, document_id, find_document};
 pub use validation::InputRules;
 
 use crate::services::Services;

@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, Interface, Result};
 
 use super::context::services;
 use super::error::unexpected;
+use super::events::SecurityEvent;
 use super::global_id::GlobalId;
 use super::sessions::Session;
 use super::types::User;
@@ -15,6 +16,7 @@ use crate::domain::Viewer;
 pub(super) enum Node {
     User(User),
     Session(Session),
+    SecurityEvent(SecurityEvent),
 }
 
 /// The object of this id, if it is there for the viewer to see.
@@ -30,6 +32,11 @@ pub(super) async fn find(ctx: &Context<'_>, viewer: Viewer, id: &ID) -> Result<O
             Some(GlobalId::Session(id)) => services.sessions.find(viewer.user_id, id).await.map(|session| {
                 session.map(|session| Node::Session(Session::new(&session, viewer.session_id)))
             }),
+            Some(GlobalId::SecurityEvent(id)) => services
+                .events
+                .find(viewer.user_id, id)
+                .await
+                .map(|event| event.map(|event| Node::SecurityEvent((&event).into()))),
             Some(GlobalId::User(_)) | None => Ok(None),
         };
     found.map_err(|error| unexpected(ctx, &error))

@@ -5,9 +5,11 @@ use secrecy::ExposeSecret;
 
 use super::context::RequestContext;
 use super::error::{sentence, wait_seconds};
+use super::events::{self, SecurityEventConnection};
 use super::global_id::GlobalId;
+use super::paging::PageArguments;
 use super::scalar::DateTime;
-use super::sessions::{self, PageArguments, SessionConnection};
+use super::sessions::{self, SessionConnection};
 use super::validation::Problem;
 use crate::domain;
 use crate::services::RateLimited;
@@ -69,6 +71,25 @@ impl User {
     ) -> Result<SessionConnection> {
         let arguments = PageArguments { first, after, last, before };
         sessions::list(ctx, self.account.id, self.current, &arguments).await
+    }
+
+    /// What happened to this account that its owner may have to look into, newest first: sign-ins, failed ones, changes.
+    /// Kept for a year, unless the operator has chosen another time.
+    ///
+    /// The arguments are those of `sessions`, and so are their errors.
+    async fn security_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "At most so many, the newest ones: 0 to 100, 20 when both this and `last` are left out."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only those that come after this cursor.")] after: Option<String>,
+        #[graphql(desc = "At most so many, the oldest ones: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those that come before this cursor.")] before: Option<String>,
+    ) -> Result<SecurityEventConnection> {
+        let arguments = PageArguments { first, after, last, before };
+        events::list(ctx, self.account.id, &arguments).await
     }
 }
 

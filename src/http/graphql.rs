@@ -50,9 +50,11 @@ pub(super) async fn post(State(server): State<Server>, request: Request) -> Resu
     let (parts, body) = request.into_parts();
     let body = timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await.map_err(|_| HttpError::TooSlow)?;
     let body = body.map_err(|_| HttpError::TooLarge)?;
+    let document = graphql::document_id(&body);
     let request = Request::from_parts(parts, body.into());
     let device = device::token(request.headers(), &server.origins);
-    let mut response = execute(&server, request, accepted, Kept { cookie: cookie.clone(), device }).await?;
+    let mut response =
+        execute(&server, request, accepted, Brought { cookie: cookie.clone(), device, document }).await?;
     let change = cookie.and_then(|cookie| cookie.take_change());
     if let Some(value) = change.and_then(|change| cookies::set_cookie(&change, &server.origins)) {
         response.headers_mut().insert(header::SET_COOKIE, value);
@@ -65,16 +67,19 @@ pub(super) async fn get(State(server): State<Server>, request: Request) -> Resul
         return Ok(pages::graphiql());
     }
     let accepted = MediaType::negotiate(request.headers())?;
-    execute(&server, request, accepted, Kept::default()).await
+    let document = parameter(request.uri(), "documentId");
+    execute(&server, request, accepted, Brought { document, ..Brought::default() }).await
 }
 
-/// What a client keeps for us between its requests, and sends with a POST only.
+/// What a request brings beside what it asks for. What a client keeps for us comes with a POST only.
 #[derive(Default)]
-struct Kept {
+struct Brought {
     /// In cookie mode this has, or is told, the refresh token.
     cookie: Option<Arc<RefreshCookie>>,
     /// The device token.
     device: Option<SecretString>,
+    /// The `documentId`, which may stand for a document.
+    document: Option<String>,
 }
 
 /// Runs what was asked for.
@@ -82,17 +87,22 @@ async fn execute(
     server: &Server,
     request: Request,
     accepted: MediaType,
-    kept: Kept,
+    brought: Brought,
 ) -> Result<Response, HttpError> {
     let method = request.method().clone();
     let mut context = request::context(request.headers(), request.extensions(), &server.trusted_proxies);
-    context.refresh_cookie = kept.cookie;
-    context.device = context.device.with_token(kept.device);
+    context.refresh_cookie = brought.cookie;
+    context.caller.device = context.caller.device.with_token(brought.device);
     let new_device_token = Arc::clone(&context.new_device_token);
-    let named = operation_name(request.uri());
+    let operation_name = parameter(request.uri(), "operationName");
     let extracted: Result<GraphQLRequest, GraphQLRejection> =
         GraphQLRequest::from_request(request, &()).await;
     let mut request = extracted.map_err(|rejection| refusal(&rejection.0, &method))?.into_inner();
+    if let Err(error) =
+        graphql::find_document(server.trusted_documents.as_deref(), &mut request, brought.document.as_deref())
+    {
+        return Ok(accepted.respond(refused(&error)));
+    }
     if request.query.is_empty() {
         return Err(if method == Method::GET {
             HttpError::MalformedQueryString
@@ -100,7 +110,7 @@ async fn execute(
             HttpError::Malformed
         });
     }
-    request.operation_name = request.operation_name.or(named);
+    request.operation_name = request.operation_name.or(operation_name);
     let is_mutation = match graphql::admit(&mut request, server.has_schema) {
         Ok(is_mutation) => is_mutation,
         Err(error) => return Ok(accepted.respond(refused(&error))),
@@ -208,10 +218,10 @@ fn refused(error: &DocumentError) -> async_graphql::Response {
     async_graphql::Response::from_errors(vec![refusal])
 }
 
-/// The `operationName` of a query string, which the library looks for under another name.
-fn operation_name(uri: &Uri) -> Option<String> {
+/// A parameter of a query string that the library does not look for, or not under this name.
+fn parameter(uri: &Uri, wanted: &str) -> Option<String> {
     let mut parameters = url::form_urlencoded::parse(uri.query()?.as_bytes());
-    parameters.find(|(name, _)| name == "operationName").map(|(_, text)| text.into_owned())
+    parameters.find(|(name, _)| name == wanted).map(|(_, text)| text.into_owned())
 }
 
 fn refusal(error: &ParseRequestError, method: &Method) -> HttpError {

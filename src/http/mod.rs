@@ -29,8 +29,8 @@ pub use self::connections::serve;
 use self::error::HttpError;
 use self::pages::{confirm, mailbox};
 use self::request::NewRequestId;
-use crate::domain::{Origins, TrustedProxies};
-use crate::graphql::AuthSchema;
+use crate::domain::{Origins, RequestId, TrustedProxies};
+use crate::graphql::{AuthSchema, TrustedDocuments};
 use crate::services::Services;
 
 /// The largest body that is read, in bytes.
@@ -47,6 +47,8 @@ pub struct HttpRules {
     pub has_graphiql: bool,
     /// Whether the schema can be asked for, and is at `/schema.graphql`.
     pub has_schema: bool,
+    /// The documents that may be run; all, where there is no list.
+    pub trusted_documents: Option<TrustedDocuments>,
 }
 
 /// What the handlers need.
@@ -58,12 +60,14 @@ struct Server {
     origins: Arc<Origins>,
     has_graphiql: bool,
     has_schema: bool,
+    trusted_documents: Option<Arc<TrustedDocuments>>,
 }
 
 /// All routes.
 pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> Router {
-    let HttpRules { trusted_proxies, origins, has_graphiql, has_schema } = rules;
+    let HttpRules { trusted_proxies, origins, has_graphiql, has_schema, trusted_documents } = rules;
     let (trusted_proxies, origins) = (Arc::new(trusted_proxies), Arc::new(origins));
+    let trusted_documents = trusted_documents.map(Arc::new);
     let graphql = get(graphql::get)
         .post(graphql::post)
         .fallback(method_not_allowed)
@@ -91,7 +95,15 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> 
     let request_id = HeaderName::from_static("x-request-id");
     router
         .fallback(not_found)
-        .with_state(Server { schema, services, trusted_proxies, origins, has_graphiql, has_schema })
+        .with_state(Server {
+            schema,
+            services,
+            trusted_proxies,
+            origins,
+            has_graphiql,
+            has_schema,
+            trusted_documents,
+        })
         .layer(CatchPanicLayer::custom(|_| HttpError::Failed.into_response()))
         .layer(default_header(header::CACHE_CONTROL, "no-store"))
         .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -108,7 +120,7 @@ fn span<B>(request: &axum::http::Request<B>) -> tracing::Span {
         "http.request",
         http.method = %request.method(),
         http.path = request.uri().path(),
-        request.id = request::id(request.extensions()),
+        request.id = request::id(request.extensions()).as_ref().map(RequestId::as_str),
     )
 }
 

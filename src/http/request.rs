@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Request, header};
-use tower_http::request_id::{MakeRequestId, RequestId};
+use tower_http::request_id::{self, MakeRequestId};
 use uuid::Uuid;
 
-use crate::domain::{DeviceInfo, TrustedProxies};
+use crate::domain::{Caller, DeviceInfo, RequestId, TrustedProxies};
 use crate::graphql::RequestContext;
 
 /// The longest `Authorization` header that is looked at, in bytes.
@@ -19,16 +19,15 @@ const MAX_AUTHORIZATION: usize = 4096;
 pub(super) struct NewRequestId;
 
 impl MakeRequestId for NewRequestId {
-    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
-        HeaderValue::from_str(&Uuid::new_v4().to_string()).ok().map(RequestId::new)
+    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<request_id::RequestId> {
+        HeaderValue::from_str(&Uuid::new_v4().to_string()).ok().map(request_id::RequestId::new)
     }
 }
 
-/// The id of the request: that of the proxy in front, or our own. Cut to 64 characters.
-pub(super) fn id(extensions: &Extensions) -> &str {
-    let text =
-        extensions.get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
-    text.get(..64).unwrap_or(text)
+/// The id of the request: that of the proxy in front, or our own.
+pub(super) fn id(extensions: &Extensions) -> Option<RequestId> {
+    let header = extensions.get::<request_id::RequestId>()?.header_value();
+    RequestId::new(header.to_str().ok()?)
 }
 
 /// What the schema needs to know of a request.
@@ -41,9 +40,11 @@ pub(super) fn context(
     RequestContext {
         access_token: bearer(headers).map(str::to_owned),
         refresh_cookie: None,
-        device: DeviceInfo::new(user_agent, client(headers, extensions, trusted_proxies)),
+        caller: Caller {
+            device: DeviceInfo::new(user_agent, client(headers, extensions, trusted_proxies)),
+            request_id: id(extensions),
+        },
         new_device_token: Arc::default(),
-        request_id: id(extensions).to_owned(),
     }
 }
 

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::Unexpected;
-use super::recovery::TokenMail;
+use super::recovery::{Confirmed, TokenMail};
 use crate::domain::{
-    EmailAddress, Locale, MailId, Password, PasswordVersion, PersonName, PresentedMailToken, SessionId, User,
-    UserId,
+    Caller, EmailAddress, Locale, MailId, Password, PasswordVersion, PersonName, PresentedMailToken,
+    SessionId, User, UserId, Viewer,
 };
 
 /// Slow hashing of passwords, on threads of its own.
@@ -63,6 +63,8 @@ pub enum UnusableHash {
 /// What a new account is made of.
 #[derive(Debug)]
 pub struct NewUser {
+    /// Names it.
+    pub id: UserId,
     /// The address used to sign in.
     pub email: EmailAddress,
     /// The PHC string of its password.
@@ -101,13 +103,14 @@ pub trait Users: Send + Sync + 'static {
     /// Creates an account, and queues the welcome `mail` in the same transaction. Where the canonical address has an account
     /// already, it MUST stay as it is, and its owner is owed an [`MailKind::AlreadyRegistered`] instead, unless there
     /// were too many of late, or this is a [repetition](crate::domain::REPETITION). There is a row for the mail in each
-    /// case, so that all cost the same.
+    /// case, so that all cost the same, and an event, of the new account or of the one that there was.
     ///
     /// [`MailKind::AlreadyRegistered`]: crate::domain::MailKind::AlreadyRegistered
     async fn register(
         &self,
         new: NewUser,
         mail: TokenMail,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Registered, Unexpected>;
 
@@ -133,7 +136,8 @@ pub struct ProfileChange {
     pub locale: Option<Locale>,
 }
 
-/// What an account's owner can change about it. Each method MUST be one transaction with the mails that tell of it.
+/// What an account's owner can change about it. Each method MUST be one transaction with the mails that tell of it, and
+/// with its event.
 ///
 /// Those that take a [`PasswordVersion`] MUST do nothing, and answer `None`, where the password has been changed since it
 /// was checked, or the account is gone.
@@ -147,6 +151,7 @@ pub trait AccountChanges: Send + Sync + 'static {
         password_hash: &str,
         current: SessionId,
         notice: MailId,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<SessionId>>, Unexpected>;
 
@@ -156,10 +161,11 @@ pub trait AccountChanges: Send + Sync + 'static {
     /// [`MailKind::AlreadyRegistered`]: crate::domain::MailKind::AlreadyRegistered
     async fn request_email_change(
         &self,
-        owner: UserId,
+        owner: Viewer,
         new: &EmailAddress,
         mail: TokenMail,
         notice: MailId,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Registered, Unexpected>;
 
@@ -170,18 +176,27 @@ pub trait AccountChanges: Send + Sync + 'static {
         &self,
         token: PresentedMailToken,
         notice: MailId,
+        caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Option<EmailAddress>, Unexpected>;
+    ) -> Result<Option<Confirmed>, Unexpected>;
 
     /// Changes what the account shows. `None` when there is no such account.
-    async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<Option<User>, Unexpected>;
+    async fn update_profile(
+        &self,
+        owner: Viewer,
+        change: &ProfileChange,
+        caller: &Caller,
+        now: DateTime<Utc>,
+    ) -> Result<Option<User>, Unexpected>;
 
     /// Deletes the account and everything personal in it, and queues the mail `notice`, which belongs to no account. Answers
     /// the sessions that it ended.
     async fn delete(
         &self,
         checked: (UserId, PasswordVersion),
+        current: SessionId,
         notice: MailId,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<SessionId>>, Unexpected>;
 }

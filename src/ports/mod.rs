@@ -1,6 +1,7 @@
 //! What the application needs from the world: small traits, each with its contract. Every adapter of a port keeps it.
 
 mod accounts;
+mod events;
 mod limits;
 mod mail;
 mod mail_ledger;
@@ -19,13 +20,14 @@ pub use accounts::{
     AccountChanges, Credentials, HashFormats, Match, NewUser, PasswordHasher, ProfileChange, Registered,
     UnusableHash, Users,
 };
+pub use events::{NotedEvent, SecurityEvents};
 pub use limits::{Budget, BudgetKey, DeviceTokens, PasswordFailures, Pseudonyms, RateLimiter};
 pub use mail::{
     BrokenTemplates, ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail,
     StoredMailToken,
 };
 pub use mail_ledger::MailLedger;
-pub use recovery::{MailTokens, Recovery, TokenMail};
+pub use recovery::{Confirmed, MailTokens, Recovery, TokenMail};
 pub use retention::{Archive, Purged, Retention};
 pub use sessions::{EndCursor, News, Revocations, Rotation, SessionDirectory, Sessions, Subscription};
 pub use tokens::{KeyVault, NewKey, OpenKey, SealedSeed, SigningKeys, StoredKey, TokenError, Tokens};

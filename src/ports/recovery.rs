@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 
 use super::Unexpected;
 use crate::domain::{
-    EmailAddress, MailId, MailToken, MailTokenDigest, MailTokenPurpose, PresentedMailToken, SessionId, User,
+    Caller, EmailAddress, MailId, MailToken, MailTokenDigest, MailTokenPurpose, PresentedMailToken,
+    SessionId, User, UserId,
 };
 
 /// A mail that is to be queued with a token in it.
@@ -17,6 +18,15 @@ pub struct TokenMail {
     pub digest: MailTokenDigest,
     /// When the token stops working.
     pub expires_at: DateTime<Utc>,
+}
+
+/// What a token from a mail has confirmed.
+#[derive(Debug)]
+pub struct Confirmed {
+    /// Whose account it is.
+    pub user_id: UserId,
+    /// Its address, which the token was mailed to.
+    pub email: EmailAddress,
 }
 
 /// Writing and checking the tokens that mails carry. Nothing of them is kept: each is a function of its mail's id.
@@ -36,7 +46,7 @@ pub trait MailTokens: Send + Sync + 'static {
 ///
 /// A mail that nobody may have, because the address has no account, has been confirmed, or has had too many of late, MUST
 /// leave a row as well, so that the same is done and answered in each case. A token MUST be used up by one atomic statement,
-/// before and together with what it causes; whatever it cannot cause leaves it as it is.
+/// before and together with what it causes, its event included; whatever it cannot cause leaves it as it is.
 #[async_trait]
 pub trait Recovery: Send + Sync + 'static {
     /// Queues another mail with which the owner of this address can confirm it.
@@ -52,6 +62,7 @@ pub trait Recovery: Send + Sync + 'static {
         &self,
         email: &EmailAddress,
         mail: TokenMail,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<(), Unexpected>;
 
@@ -67,8 +78,9 @@ pub trait Recovery: Send + Sync + 'static {
     async fn verify_email(
         &self,
         token: PresentedMailToken,
+        caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Option<EmailAddress>, Unexpected>;
+    ) -> Result<Option<Confirmed>, Unexpected>;
 
     /// Uses up a token, sets the password, ends every session, makes every other token of the account worthless, and queues
     /// the mail `notice` about it, all in one transaction. Whoever got the mail has the address, so that is confirmed too.
@@ -78,6 +90,7 @@ pub trait Recovery: Send + Sync + 'static {
         token: PresentedMailToken,
         password_hash: &str,
         notice: MailId,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<SessionId>>, Unexpected>;
 }

@@ -16,6 +16,8 @@ pub struct Retention {
     pub sessions: DateTime<Utc>,
     /// One-time tokens, by when they expired.
     pub mail_tokens: DateTime<Utc>,
+    /// Security events, by when they happened.
+    pub events: DateTime<Utc>,
     /// Counts of wrong passwords, by the last of them.
     pub password_failures: DateTime<Utc>,
 }
@@ -31,6 +33,8 @@ pub struct Purged {
     pub sessions: u64,
     /// One-time tokens that were removed.
     pub mail_tokens: u64,
+    /// Security events that were removed.
+    pub events: u64,
     /// Counts of wrong passwords that were removed.
     pub password_failures: u64,
 }

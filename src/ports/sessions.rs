@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Unexpected;
 use crate::domain::{
-    DeviceInfo, Generation, ListedSession, MailId, PasswordVersion, RefreshToken, RotationPolicy, Session,
-    SessionEnd, SessionId, SessionPage, UserId,
+    Caller, Generation, ListedSession, MailId, Page, PasswordVersion, RefreshToken, RotationPolicy, Session,
+    SessionEnd, SessionId, SessionPlace, UserId,
 };
 
 /// What presenting a refresh token did.
@@ -29,15 +29,17 @@ pub enum Rotation {
 pub trait Sessions: Send + Sync + 'static {
     /// Stores a new session. [`Unexpected`] unless it is durable. `false`, and nothing is stored, where the account is shut or
     /// gone, or its password is no longer the one that was checked: MUST be settled by one statement, so that no session
-    /// survives a change of the password that it was opened with.
+    /// survives a change of the password that it was opened with. Leaves [`EventKind::LoggedIn`].
+    ///
+    /// [`EventKind::LoggedIn`]: crate::domain::EventKind::LoggedIn
     async fn start(
         &self,
         session: &Session,
         checked: PasswordVersion,
-        device: &DeviceInfo,
+        caller: &Caller,
     ) -> Result<bool, Unexpected>;
 
-    /// Presents a refresh token, as [`Session::judge`] says. Where it rotates, what `device` tells is stored in place of
+    /// Presents a refresh token, as [`Session::judge`] says. Where it rotates, what the caller's device tells is stored in place of
     /// what an earlier request told; what it does not tell stays.
     ///
     /// MUST be settled by one atomic statement a step: of any number of parallel calls with one generation, on any number
@@ -46,24 +48,26 @@ pub trait Sessions: Send + Sync + 'static {
     async fn rotate(
         &self,
         presented: RefreshToken,
-        device: &DeviceInfo,
+        caller: &Caller,
         policy: RotationPolicy,
         now: DateTime<Utc>,
     ) -> Result<Rotation, Unexpected>;
 
-    /// Ends a live session. Answers those that this call ended: one or none.
+    /// Ends a live session. Answers those that this call ended: one or none. Where it ended one, it leaves an event.
     async fn end(
         &self,
         id: SessionId,
         reason: SessionEnd,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected>;
 
-    /// Ends every live session of the account that this live session belongs to. Answers those that this call ended.
+    /// Ends every live session of the account that this live session belongs to, for a logout. Answers those that this call
+    /// ended. Where it ended some, it leaves one event, that of this session.
     async fn end_siblings(
         &self,
         id: SessionId,
-        reason: SessionEnd,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected>;
 
@@ -90,7 +94,7 @@ pub trait SessionDirectory: Send + Sync + 'static {
     async fn list(
         &self,
         owner: UserId,
-        page: SessionPage,
+        page: Page<SessionPlace>,
         now: DateTime<Utc>,
     ) -> Result<Vec<ListedSession>, Unexpected>;
 

@@ -109,14 +109,26 @@ pub trait SigningKeys: Send + Sync + 'static {
     async fn load(&self) -> Result<Vec<StoredKey>, Unexpected>;
 
     /// Adds a key, and says when the outgoing one is gone. Nothing happens where its number is taken: another instance was
-    /// quicker.
+    /// quicker. Otherwise it leaves an event.
     async fn add(&self, key: &StoredKey, outgoing: Option<(i32, DateTime<Utc>)>) -> Result<(), Unexpected>;
 
-    /// Lets a key begin earlier than planned, never later. Answers when it begins; `None` when there is no such key.
-    async fn hasten(&self, number: i32, handover: Handover) -> Result<Option<DateTime<Utc>>, Unexpected>;
+    /// Lets a key begin earlier than planned, never later. Answers when it begins; `None` when there is no such key;
+    /// otherwise it leaves an event.
+    async fn hasten(
+        &self,
+        number: i32,
+        handover: Handover,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, Unexpected>;
 
-    /// Removes a key, and lets the successor begin at that time, if one is given. `false` when there is no such key.
-    async fn retire(&self, id: &KeyId, successor: Option<(i32, DateTime<Utc>)>) -> Result<bool, Unexpected>;
+    /// Removes a key, and lets the successor begin at that time, if one is given. `false` when there is no such key;
+    /// otherwise it leaves an event.
+    async fn retire(
+        &self,
+        id: &KeyId,
+        successor: Option<(i32, DateTime<Utc>)>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Unexpected>;
 
     /// Replaces a key's sealing, unless somebody else has done so.
     async fn reseal(&self, key: &StoredKey, sealed: &SealedSeed) -> Result<(), Unexpected>;

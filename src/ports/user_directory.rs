@@ -28,7 +28,8 @@ pub enum Addition {
     IdTaken,
 }
 
-/// Accounts as an operator sees them. No method mails anybody.
+/// Accounts as an operator sees them. No method mails anybody. Each that changes an account MUST leave an event of it in the
+/// same transaction.
 ///
 /// A method that shuts or deletes an account MUST end its sessions in the same transaction, and answers those that were live;
 /// `None` where the address has no account.
@@ -36,7 +37,7 @@ pub enum Addition {
 pub trait UserDirectory: Send + Sync + 'static {
     /// Adds accounts in one transaction, and answers what became of each, in their order. Of several with the same address
     /// or id, one is added.
-    async fn add(&self, accounts: &[AccountRecord]) -> Result<Vec<Addition>, Unexpected>;
+    async fn add(&self, accounts: &[AccountRecord], now: DateTime<Utc>) -> Result<Vec<Addition>, Unexpected>;
 
     /// At most `count` accounts in the order of their ids, those after `last` only.
     async fn page(&self, last: Option<UserId>, count: u32) -> Result<Vec<AccountRecord>, Unexpected>;
@@ -49,7 +50,7 @@ pub trait UserDirectory: Send + Sync + 'static {
     ) -> Result<Option<Vec<SessionId>>, Unexpected>;
 
     /// Opens an account that was shut. `false` where the address has none.
-    async fn enable(&self, email: &EmailAddress) -> Result<bool, Unexpected>;
+    async fn enable(&self, email: &EmailAddress, now: DateTime<Utc>) -> Result<bool, Unexpected>;
 
     /// Deletes the account and everything personal in it.
     async fn delete(

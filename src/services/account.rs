@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use tracing::instrument;
 
-use crate::domain::{DeviceInfo, EmailAddress, MailId, MailTokenPurpose, Password, User, Viewer, Weakness};
-use crate::ports::{AccountChanges, Clock, Credentials, ProfileChange, Registered, Unexpected, Users};
+use crate::domain::{
+    Caller, EmailAddress, EventKind, MailId, MailTokenPurpose, Password, User, Viewer, Weakness,
+};
+use crate::ports::{
+    AccountChanges, Clock, Confirmed, Credentials, ProfileChange, Registered, Unexpected, Users,
+};
 use crate::services::limits::{Attempt, GuessError};
 use crate::services::passwords::{ChoiceError, Passwords};
 use crate::services::posting::Posting;
-use crate::services::{Limits, MailTokenError, Mirror, RateLimited};
+use crate::services::{Limits, MailTokenError, Mirror, RateLimited, events};
 
 /// The query `me`, and the use cases `changePassword`, `requestEmailChange`, `confirmEmailChange`, `updateProfile` and
 /// `deleteAccount`.
@@ -92,20 +96,22 @@ impl Accounts {
         viewer: Viewer,
         current: Password,
         new: Password,
-        device: &DeviceInfo,
+        caller: &Caller,
     ) -> Result<usize, ChangePasswordError> {
         let invalid = ChangePasswordError::InvalidCredentials;
-        let Some(checked) = self.passwords.check_of(viewer.user_id, current, device).await? else {
+        let Some(checked) = self.passwords.check_of(viewer.user_id, current, caller).await? else {
             return Err(invalid);
         };
         let hash = self.passwords.choose(&checked.user, new).await?;
         let now = self.clock.now();
         let notice = MailId::generate(now);
-        let changed =
-            self.changes.change_password(version(&checked), &hash, viewer.session_id, notice, now).await?;
+        let changed = self
+            .changes
+            .change_password(version(&checked), &hash, viewer.session_id, notice, caller, now)
+            .await?;
         // Somebody else has changed it since it was checked.
         let Some(ended) = changed else { return Err(invalid) };
-        tracing::info!(user.id = %viewer.user_id, ended = ended.len(), "a password was changed");
+        log_viewer(EventKind::PasswordChanged, viewer, caller);
         self.posting.announce(notice);
         self.mirror.revoke(&ended).await;
         Ok(ended.len())
@@ -122,15 +128,16 @@ impl Accounts {
         viewer: Viewer,
         new: &EmailAddress,
         current: Password,
-        device: &DeviceInfo,
+        caller: &Caller,
     ) -> Result<(), RequestEmailChangeError> {
-        let checked = self.passwords.check_of(viewer.user_id, current, device).await?;
-        let checked = checked.ok_or(RequestEmailChangeError::InvalidCredentials)?;
-        self.limits.reserve(Attempt::RequestEmailChange(new), device).await?;
+        let checked = self.passwords.check_of(viewer.user_id, current, caller).await?;
+        checked.ok_or(RequestEmailChangeError::InvalidCredentials)?;
+        self.limits.reserve(Attempt::RequestEmailChange(new), caller).await?;
         let now = self.clock.now();
         let mail = self.posting.token_mail(MailTokenPurpose::ConfirmEmailChange, now);
         let notice = MailId::generate(now);
-        let asked = self.changes.request_email_change(checked.user.id, new, mail, notice, now).await?;
+        let asked = self.changes.request_email_change(viewer, new, mail, notice, caller, now).await?;
+        log_viewer(EventKind::EmailChangeRequested, viewer, caller);
         self.posting.announce(mail.id);
         self.posting.announce(notice);
         match asked {
@@ -147,15 +154,16 @@ impl Accounts {
     pub async fn confirm_email_change(
         &self,
         token: &str,
-        device: &DeviceInfo,
+        caller: &Caller,
     ) -> Result<EmailAddress, MailTokenError> {
-        self.limits.reserve(Attempt::UseMailToken, device).await?;
+        self.limits.reserve(Attempt::UseMailToken, caller).await?;
         let presented = self.posting.read(token, MailTokenPurpose::ConfirmEmailChange);
         let presented = presented.ok_or(MailTokenError::Invalid)?;
         let now = self.clock.now();
         let notice = MailId::generate(now);
-        let moved = self.changes.confirm_email_change(presented, notice, now).await?;
-        let email = moved.ok_or(MailTokenError::Invalid)?;
+        let moved = self.changes.confirm_email_change(presented, notice, caller, now).await?;
+        let Confirmed { user_id, email } = moved.ok_or(MailTokenError::Invalid)?;
+        events::log(EventKind::EmailChanged, Some(user_id), None, caller);
         self.posting.announce(notice);
         Ok(email)
     }
@@ -169,8 +177,13 @@ impl Accounts {
         &self,
         viewer: Viewer,
         change: &ProfileChange,
+        caller: &Caller,
     ) -> Result<Option<User>, Unexpected> {
-        self.changes.update_profile(viewer.user_id, change).await
+        let updated = self.changes.update_profile(viewer, change, caller, self.clock.now()).await?;
+        if updated.is_some() {
+            log_viewer(EventKind::ProfileChanged, viewer, caller);
+        }
+        Ok(updated)
     }
 
     /// Deletes the account and everything personal in it. Answers how many sessions that ended.
@@ -182,22 +195,28 @@ impl Accounts {
         &self,
         viewer: Viewer,
         current: Password,
-        device: &DeviceInfo,
+        caller: &Caller,
     ) -> Result<usize, DeleteAccountError> {
         let invalid = DeleteAccountError::InvalidCredentials;
-        let Some(checked) = self.passwords.check_of(viewer.user_id, current, device).await? else {
+        let Some(checked) = self.passwords.check_of(viewer.user_id, current, caller).await? else {
             return Err(invalid);
         };
         let now = self.clock.now();
         let notice = MailId::generate(now);
-        let Some(ended) = self.changes.delete(version(&checked), notice, now).await? else {
+        let deleted = self.changes.delete(version(&checked), viewer.session_id, notice, caller, now).await?;
+        let Some(ended) = deleted else {
             return Err(invalid);
         };
-        tracing::info!(user.id = %viewer.user_id, ended = ended.len(), "an account was deleted");
+        log_viewer(EventKind::AccountDeleted, viewer, caller);
         self.posting.announce(notice);
         self.mirror.revoke(&ended).await;
         Ok(ended.len())
     }
+}
+
+/// Logs what somebody has changed about their account.
+fn log_viewer(kind: EventKind, viewer: Viewer, caller: &Caller) {
+    events::log(kind, Some(viewer.user_id), Some(viewer.session_id), caller);
 }
 
 /// The account, and which of its passwords was checked.

@@ -5,20 +5,21 @@ use std::sync::Arc;
 use tracing::instrument;
 
 use crate::domain::{
-    DeviceInfo, EmailAddress, Lifetimes, Password, RotationPolicy, Session, SessionEnd, SessionId, TokenPair,
-    User,
+    Caller, EmailAddress, EventKind, EventSubject, Lifetimes, Password, RotationPolicy, Session, SessionEnd,
+    SessionId, TokenPair, User,
 };
 use crate::ports::{Clock, Rotation, Sessions, Tokens, Unexpected};
 use crate::services::limits::GuessError;
 use crate::services::passwords::Passwords;
 use crate::services::posting::Posting;
-use crate::services::{Limits, Mirror, RateLimited, Sightings};
+use crate::services::{Limits, Mirror, RateLimited, Refusals, Sightings, events};
 
 /// The use cases `login`, `refresh`, `logout` and `revokeSession`.
 pub struct Authentication {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) refusals: Arc<Refusals>,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) mirror: Arc<Mirror>,
     pub(crate) sightings: Arc<Sightings>,
@@ -96,24 +97,26 @@ impl Authentication {
         &self,
         email: &EmailAddress,
         password: Password,
-        device: &DeviceInfo,
+        caller: &Caller,
     ) -> Result<LoginSuccess, LoginError> {
-        let checked = self.passwords.check(email, password, device).await?;
+        let checked = self.passwords.check(email, password, caller).await?;
         let checked = checked.ok_or(LoginError::InvalidCredentials)?;
         let user = checked.user;
         // Told only to somebody who knows the password.
         if !self.rotation.requirement.is_met_by(&user) {
+            self.refusals.note(EventKind::LoginHeldBack, EventSubject::Account(user.id), caller);
             return Err(LoginError::EmailNotVerified);
         }
         let now = self.clock.now();
         let session = Session::start(user.id, self.lifetimes, now);
         // Stored before it is signed: no token is about whose session could be lost.
-        if !self.sessions.start(&session, checked.password_version, device).await? {
+        if !self.sessions.start(&session, checked.password_version, caller).await? {
+            self.refusals.note(EventKind::LoginFailed, EventSubject::Account(user.id), caller);
             return Err(LoginError::InvalidCredentials);
         }
         let tokens = self.tokens.issue(&session, now)?;
-        tracing::info!(user.id = %user.id, session.id = %session.id, "signed in");
-        let device_token = self.limits.remember(email, device);
+        events::log(EventKind::LoggedIn, Some(user.id), Some(session.id), caller);
+        let device_token = self.limits.remember(email, &caller.device);
         Ok(LoginSuccess { user, session_id: session.id, tokens, device_token })
     }
 
@@ -122,22 +125,26 @@ impl Authentication {
     /// # Errors
     /// See [`RefreshError`].
     #[instrument(name = "service.refresh", skip_all)]
-    pub async fn refresh(&self, refresh_token: &str, device: &DeviceInfo) -> Result<TokenPair, RefreshError> {
-        let presented = self.tokens.read_refresh(refresh_token).map_err(|_| RefreshError::Invalid)?;
-        self.limits.reserve_refresh(presented.session_id).await?;
-        self.sightings.settle(presented.session_id).await?;
+    pub async fn refresh(&self, refresh_token: &str, caller: &Caller) -> Result<TokenPair, RefreshError> {
+        let Ok(presented) = self.tokens.read_refresh(refresh_token) else {
+            self.refusals.note(EventKind::RefreshRefused, EventSubject::Unknown, caller);
+            return Err(RefreshError::Invalid);
+        };
+        let session_id = presented.session_id;
+        self.limits.reserve_refresh(session_id, caller).await?;
+        self.sightings.settle(session_id).await?;
         let now = self.clock.now();
-        match self.sessions.rotate(presented, device, self.rotation, now).await? {
+        match self.sessions.rotate(presented, caller, self.rotation, now).await? {
             Rotation::Rotated(session) | Rotation::Replayed(session) => {
+                events::log_refresh(session.user_id, session.id, caller);
                 Ok(self.tokens.issue(&session, now)?)
             }
-            Rotation::Refused => Err(RefreshError::Invalid),
+            Rotation::Refused => {
+                self.refusals.note(EventKind::RefreshRefused, EventSubject::Session(session_id), caller);
+                Err(RefreshError::Invalid)
+            }
             Rotation::Reused(session, mail) => {
-                tracing::warn!(
-                    user.id = %session.user_id,
-                    session.id = %session.id,
-                    "a used refresh token came back; the session was ended"
-                );
+                events::log(EventKind::RefreshTokenReused, Some(session.user_id), Some(session.id), caller);
                 self.posting.announce(mail);
                 self.mirror.revoke(&[session.id]).await;
                 Err(RefreshError::Reused)
@@ -150,16 +157,17 @@ impl Authentication {
     /// # Errors
     /// [`Unexpected`] when the end could not be made durable; repeating the request is safe.
     #[instrument(name = "service.logout", skip_all)]
-    pub async fn logout(&self, request: LogoutRequest<'_>) -> Result<usize, Unexpected> {
+    pub async fn logout(&self, request: LogoutRequest<'_>, caller: &Caller) -> Result<usize, Unexpected> {
         let Some(session) = self.session_of(&request) else { return Ok(0) };
         let now = self.clock.now();
-        let ended = if request.everywhere {
-            self.sessions.end_siblings(session, SessionEnd::Logout, now).await?
+        let (kind, ended) = if request.everywhere {
+            (EventKind::LoggedOutEverywhere, self.sessions.end_siblings(session, caller, now).await?)
         } else {
-            self.sessions.end(session, SessionEnd::Logout, now).await?
+            let end = SessionEnd::Logout;
+            (end.event(), self.sessions.end(session, end, caller, now).await?)
         };
         if !ended.is_empty() {
-            tracing::info!(session.id = %session, ended = ended.len(), "signed out");
+            events::log(kind, None, Some(session), caller);
         }
         // Also when it had ended before: the request that ended it may have been cut off before it could tell the others.
         let also = (!ended.contains(&session)).then_some(session);

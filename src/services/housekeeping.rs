@@ -28,6 +28,8 @@ pub struct Housekeeping {
     pub(crate) archive: Arc<dyn Archive>,
     /// How long it can be seen to whom mails went.
     pub(crate) recipients: TimeDelta,
+    /// How long it can be seen what happened to accounts, sessions and keys.
+    pub(crate) events: TimeDelta,
 }
 
 impl Housekeeping {
@@ -58,6 +60,7 @@ impl Housekeeping {
             mails: now - self.recipients.max(MAILS),
             sessions: now - SESSIONS,
             mail_tokens: now - MAIL_TOKENS,
+            events: now - self.events,
             password_failures: now - PASSWORD_FAILURES,
         };
         loop {
@@ -70,6 +73,7 @@ impl Housekeeping {
                 mails = purged.mails,
                 sessions = purged.sessions,
                 mail_tokens = purged.mail_tokens,
+                events = purged.events,
                 password_failures = purged.password_failures,
                 "old rows were purged"
             );

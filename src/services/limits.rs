@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
-    DeviceId, DeviceInfo, EmailAddress, KnownDevice, LimitPolicy, Pseudonym, Rate, SessionId,
+    Caller, DeviceId, DeviceInfo, EmailAddress, EventKind, EventSubject, KnownDevice, LimitPolicy, Pseudonym,
+    Rate, SessionId,
 };
 use crate::ports::{
     Budget, BudgetKey, Clock, DeviceTokens, PasswordFailures, Pseudonyms, RateLimiter, Unexpected,
 };
+use crate::services::Refusals;
 
 /// How often in a row the password of an account may be wrong (SP 800-63B-4 3.2.2), whoever tries.
 const MOST_FAILURES: i32 = 100;
@@ -39,6 +41,7 @@ pub struct Limits {
     pub(crate) pseudonyms: Arc<dyn Pseudonyms>,
     pub(crate) devices: Arc<dyn DeviceTokens>,
     pub(crate) policy: LimitPolicy,
+    pub(crate) refusals: Arc<Refusals>,
 }
 
 /// What somebody is about to do, passwords apart.
@@ -90,28 +93,50 @@ pub(crate) struct Guess {
     budgets: Vec<Budget>,
 }
 
+impl Attempt<'_> {
+    /// Whose account it is about.
+    fn subject(self) -> EventSubject {
+        match self {
+            Self::Register(email)
+            | Self::ResendVerification(email)
+            | Self::RequestPasswordReset(email)
+            | Self::RequestEmailChange(email) => EventSubject::Address(email.clone()),
+            Self::UseMailToken => EventSubject::Unknown,
+        }
+    }
+}
+
 impl Limits {
     /// Counts what somebody is about to do.
-    pub(crate) async fn reserve(&self, attempt: Attempt<'_>, device: &DeviceInfo) -> Result<(), RateLimited> {
-        self.shared.reserve(&self.budgets(attempt, device)).await.map_err(RateLimited::Wait)
+    pub(crate) async fn reserve(&self, attempt: Attempt<'_>, caller: &Caller) -> Result<(), RateLimited> {
+        let reserved = self.shared.reserve(&self.budgets(attempt, &caller.device)).await;
+        reserved.map_err(|wait| self.refuse(RateLimited::Wait(wait), attempt.subject(), caller))
     }
 
     /// Counts a refresh. Only its session's, whose token is genuine: the forged ones cost less than counting them would.
-    pub(crate) async fn reserve_refresh(&self, session: SessionId) -> Result<(), RateLimited> {
+    pub(crate) async fn reserve_refresh(
+        &self,
+        session: SessionId,
+        caller: &Caller,
+    ) -> Result<(), RateLimited> {
         let Some(rate) = self.policy.session else { return Ok(()) };
         let budget = self.budget("session", &[&session.to_string()], rate);
-        self.own.reserve(&[budget]).await.map_err(RateLimited::Wait)
+        let reserved = self.own.reserve(&[budget]).await;
+        reserved.map_err(|wait| self.refuse(RateLimited::Wait(wait), EventSubject::Session(session), caller))
     }
 
     /// Counts a password of the account with this address that is about to be looked at.
     pub(crate) async fn reserve_guess(
         &self,
         email: &EmailAddress,
-        device: &DeviceInfo,
+        caller: &Caller,
     ) -> Result<Guess, GuessError> {
+        let device = &caller.device;
+        let refuse = |limited| self.refuse(limited, EventSubject::Address(email.clone()), caller);
+        let wait = |wait| refuse(RateLimited::Wait(wait));
         let account = self.account(email);
         let Some(rate) = self.policy.account else {
-            self.shared.reserve(&self.network(device)).await.map_err(RateLimited::Wait)?;
+            self.shared.reserve(&self.network(device)).await.map_err(wait)?;
             return Ok(Guess { account, budgets: Vec::new() });
         };
         let (budgets, network, most) = if let Some(known) = self.known_device(device, account) {
@@ -120,9 +145,9 @@ impl Limits {
             let budgets = self.strangers(PASSWORD, account, device, rate).to_vec();
             (budgets, self.network(device), MOST_FAILURES_OF_STRANGERS)
         };
-        self.shared.reserve(&[network, budgets.clone()].concat()).await.map_err(RateLimited::Wait)?;
+        self.shared.reserve(&[network, budgets.clone()].concat()).await.map_err(wait)?;
         if !self.failures.reserve(account, most, self.clock.now()).await? {
-            return Err(RateLimited::Stopped.into());
+            return Err(refuse(RateLimited::Stopped).into());
         }
         Ok(Guess { account, budgets })
     }
@@ -157,6 +182,12 @@ impl Limits {
         let known = device.token().and_then(|text| self.devices.read(text));
         let known = known.unwrap_or_else(|| KnownDevice::new(DeviceId::generate(self.clock.now()), []));
         Some(self.devices.write(&known.with(self.account(email))))
+    }
+
+    /// Notes that somebody was refused, and hands the refusal back.
+    fn refuse(&self, limited: RateLimited, subject: EventSubject, caller: &Caller) -> RateLimited {
+        self.refusals.note(EventKind::Throttled, subject, caller);
+        limited
     }
 
     /// The table: what is counted against which budgets. That of passwords is [`Self::reserve_guess`].

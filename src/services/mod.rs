@@ -4,6 +4,7 @@
 mod access;
 mod account;
 mod authentication;
+mod events;
 mod housekeeping;
 mod limits;
 mod mail_desk;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 pub use access::{Access, AccessError};
 pub use account::{Accounts, ChangePasswordError, DeleteAccountError, RequestEmailChangeError};
 pub use authentication::{Authentication, LoginError, LoginSuccess, LogoutRequest, RefreshError};
+pub use events::{EventHistory, Refusals};
 pub use housekeeping::Housekeeping;
 pub use limits::{Limits, RateLimited};
 pub use mail_desk::{MailDesk, MailDeskError};
@@ -30,7 +32,7 @@ pub use mailing::{Delivery, Mailing};
 pub use recovery::{PasswordRecovery, PasswordReset, ResetPasswordError};
 pub use registration::{MailRequestError, MailTokenError, NewAccount, RegisterError, Registration};
 pub use revocation::{Mirror, Standing};
-pub use sessions::{EndSessionError, OwnSessions, SessionsSeen};
+pub use sessions::{EndSessionError, OwnSessions};
 pub use sightings::Sightings;
 pub use signing::{Signing, SigningError};
 pub use user_desk::{CreateUserError, ImportRefusal, Imported, UserDesk, UserDeskError};
@@ -56,6 +58,8 @@ pub struct Services {
     pub accounts: Accounts,
     /// What people see of their sessions.
     pub sessions: OwnSessions,
+    /// What people see of what happened to their accounts.
+    pub events: EventHistory,
     /// The keys of access tokens.
     pub signing: Arc<Signing>,
     /// Whether authql can do its work.

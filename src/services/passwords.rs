@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::domain::{DeviceInfo, EmailAddress, Password, PasswordPolicy, PersonName, User, UserId, Weakness};
+use crate::domain::{
+    Caller, EmailAddress, EventKind, EventSubject, Password, PasswordPolicy, PersonName, User, UserId,
+    Weakness,
+};
 use crate::ports::{Credentials, Match, PasswordHasher, Unexpected, Users};
-use crate::services::Limits;
 use crate::services::limits::{Guess, GuessError};
+use crate::services::{Limits, Refusals};
 
 /// What every use case with a password does.
 pub(crate) struct Passwords {
     pub(crate) choice: PasswordChoice,
     pub(crate) users: Arc<dyn Users>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) refusals: Arc<Refusals>,
 }
 
 /// What hashes a password that somebody chooses.
@@ -37,14 +41,18 @@ impl Passwords {
         &self,
         email: &EmailAddress,
         password: Password,
-        device: &DeviceInfo,
+        caller: &Caller,
     ) -> Result<Option<Credentials>, GuessError> {
-        let guess = self.limits.reserve_guess(email, device).await?;
+        let guess = self.limits.reserve_guess(email, caller).await?;
         let checked = match self.users.find_credentials(email).await {
             Ok(found) => self.verify(found, password).await,
             Err(error) => Err(error),
         };
-        self.settle(guess, checked).await
+        let checked = self.settle(guess, checked).await?;
+        if checked.is_none() {
+            self.refusals.note(EventKind::LoginFailed, EventSubject::Address(email.clone()), caller);
+        }
+        Ok(checked)
     }
 
     /// The same for an account that is signed in already, which is no licence to guess. `None` also where it is gone.
@@ -52,12 +60,16 @@ impl Passwords {
         &self,
         id: UserId,
         password: Password,
-        device: &DeviceInfo,
+        caller: &Caller,
     ) -> Result<Option<Credentials>, GuessError> {
         let Some(found) = self.users.find_credentials_of(id).await? else { return Ok(None) };
-        let guess = self.limits.reserve_guess(&found.user.email, device).await?;
+        let guess = self.limits.reserve_guess(&found.user.email, caller).await?;
         let checked = self.verify(Some(found), password).await;
-        self.settle(guess, checked).await
+        let checked = self.settle(guess, checked).await?;
+        if checked.is_none() {
+            self.refusals.note(EventKind::PasswordWrong, EventSubject::Account(id), caller);
+        }
+        Ok(checked)
     }
 
     /// Hashes a password that `owner` is about to choose.

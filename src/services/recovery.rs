@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tracing::instrument;
 
-use crate::domain::{DeviceInfo, EmailAddress, MailId, MailTokenPurpose, Password, Weakness};
+use crate::domain::{Caller, EmailAddress, EventKind, MailId, MailTokenPurpose, Password, Weakness};
 use crate::ports::{Clock, Recovery, Unexpected};
 use crate::services::limits::Attempt;
 use crate::services::passwords::{ChoiceError, Passwords};
 use crate::services::posting::Posting;
-use crate::services::{Limits, MailRequestError, Mirror, RateLimited};
+use crate::services::{Limits, MailRequestError, Mirror, RateLimited, events};
 
 /// The use cases `requestPasswordReset` and `resetPassword`.
 pub struct PasswordRecovery {
@@ -53,11 +53,12 @@ impl PasswordRecovery {
     /// # Errors
     /// See [`MailRequestError`]; repeating the request is safe.
     #[instrument(name = "service.request_password_reset", skip_all)]
-    pub async fn request(&self, email: &EmailAddress, device: &DeviceInfo) -> Result<(), MailRequestError> {
-        self.limits.reserve(Attempt::RequestPasswordReset(email), device).await?;
+    pub async fn request(&self, email: &EmailAddress, caller: &Caller) -> Result<(), MailRequestError> {
+        self.limits.reserve(Attempt::RequestPasswordReset(email), caller).await?;
         let now = self.clock.now();
         let mail = self.posting.token_mail(MailTokenPurpose::ResetPassword, now);
-        self.recovery.request_password_reset(email, mail, now).await?;
+        self.recovery.request_password_reset(email, mail, caller, now).await?;
+        events::log(EventKind::PasswordResetRequested, None, None, caller);
         self.posting.announce(mail.id);
         Ok(())
     }
@@ -72,9 +73,9 @@ impl PasswordRecovery {
         &self,
         token: &str,
         password: Password,
-        device: &DeviceInfo,
+        caller: &Caller,
     ) -> Result<PasswordReset, ResetPasswordError> {
-        self.limits.reserve(Attempt::UseMailToken, device).await?;
+        self.limits.reserve(Attempt::UseMailToken, caller).await?;
         let invalid = ResetPasswordError::InvalidToken;
         let Some(presented) = self.posting.read(token, MailTokenPurpose::ResetPassword) else {
             return Err(invalid);
@@ -84,14 +85,14 @@ impl PasswordRecovery {
         let Some(holder) = self.recovery.find_holder(presented, now).await? else { return Err(invalid) };
         let hash = self.passwords.choose(&holder, password).await?;
         let notice = MailId::generate(now);
-        let Some(ended) = self.recovery.reset_password(presented, &hash, notice, now).await? else {
+        let Some(ended) = self.recovery.reset_password(presented, &hash, notice, caller, now).await? else {
             return Err(invalid);
         };
-        tracing::info!(user.id = %holder.id, ended = ended.len(), "a password was reset");
+        events::log(EventKind::PasswordReset, Some(holder.id), None, caller);
         self.posting.announce(notice);
         self.mirror.revoke(&ended).await;
-        self.limits.forgive(&holder.email, device).await;
-        let device_token = self.limits.remember(&holder.email, device);
+        self.limits.forgive(&holder.email, &caller.device).await;
+        let device_token = self.limits.remember(&holder.email, &caller.device);
         Ok(PasswordReset { ended: ended.len(), device_token })
     }
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use tracing::instrument;
 
-use crate::domain::{DeviceInfo, EmailAddress, Locale, MailTokenPurpose, Password, PersonName};
-use crate::ports::{Clock, NewUser, PasswordHasher, Recovery, Registered, Unexpected, Users};
+use crate::domain::{
+    Caller, EmailAddress, EventKind, Locale, MailTokenPurpose, Password, PersonName, UserId,
+};
+use crate::ports::{Clock, Confirmed, NewUser, PasswordHasher, Recovery, Registered, Unexpected, Users};
 use crate::services::limits::Attempt;
 use crate::services::posting::Posting;
-use crate::services::{Limits, RateLimited};
+use crate::services::{Limits, RateLimited, events};
 
 /// What somebody who registers says.
 #[derive(Debug)]
@@ -82,15 +84,20 @@ impl Registration {
     /// # Errors
     /// See [`RegisterError`].
     #[instrument(name = "service.register", skip_all)]
-    pub async fn register(&self, account: NewAccount, device: &DeviceInfo) -> Result<(), RegisterError> {
+    pub async fn register(&self, account: NewAccount, caller: &Caller) -> Result<(), RegisterError> {
         let NewAccount { email, password, name, locale } = account;
-        self.limits.reserve(Attempt::Register(&email), device).await?;
+        self.limits.reserve(Attempt::Register(&email), caller).await?;
         let password_hash = self.hasher.hash(password).await?;
         let now = self.clock.now();
         let mail = self.posting.token_mail(MailTokenPurpose::VerifyEmail, now);
-        let new = NewUser { email, password_hash, name, locale };
-        let registered = self.users.register(new, mail, now).await?;
+        let id = UserId::generate(now);
+        let new = NewUser { id, email, password_hash, name, locale };
+        let registered = self.users.register(new, mail, caller, now).await?;
         self.posting.announce(mail.id);
+        match registered {
+            Registered::New => events::log(EventKind::Registered, Some(id), None, caller),
+            Registered::Taken => events::log(EventKind::RegistrationRepeated, None, None, caller),
+        }
         match registered {
             Registered::Taken if self.reveals_taken => Err(RegisterError::EmailTaken),
             Registered::Taken | Registered::New => Ok(()),
@@ -102,16 +109,14 @@ impl Registration {
     /// # Errors
     /// See [`MailTokenError`].
     #[instrument(name = "service.verify_email", skip_all)]
-    pub async fn verify_email(
-        &self,
-        token: &str,
-        device: &DeviceInfo,
-    ) -> Result<EmailAddress, MailTokenError> {
-        self.limits.reserve(Attempt::UseMailToken, device).await?;
+    pub async fn verify_email(&self, token: &str, caller: &Caller) -> Result<EmailAddress, MailTokenError> {
+        self.limits.reserve(Attempt::UseMailToken, caller).await?;
         let presented =
             self.posting.read(token, MailTokenPurpose::VerifyEmail).ok_or(MailTokenError::Invalid)?;
-        let verified = self.recovery.verify_email(presented, self.clock.now()).await?;
-        verified.ok_or(MailTokenError::Invalid)
+        let verified = self.recovery.verify_email(presented, caller, self.clock.now()).await?;
+        let Confirmed { user_id, email } = verified.ok_or(MailTokenError::Invalid)?;
+        events::log(EventKind::EmailVerified, Some(user_id), None, caller);
+        Ok(email)
     }
 
     /// Mails a new confirmation, if the address has an account that needs one and has not had too many. The caller cannot
@@ -123,9 +128,9 @@ impl Registration {
     pub async fn resend_verification(
         &self,
         email: &EmailAddress,
-        device: &DeviceInfo,
+        caller: &Caller,
     ) -> Result<(), MailRequestError> {
-        self.limits.reserve(Attempt::ResendVerification(email), device).await?;
+        self.limits.reserve(Attempt::ResendVerification(email), caller).await?;
         let now = self.clock.now();
         let mail = self.posting.token_mail(MailTokenPurpose::VerifyEmail, now);
         self.recovery.request_verification(email, mail, now).await?;

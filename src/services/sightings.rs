@@ -105,7 +105,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::domain::{DeviceInfo, PasswordVersion, RefreshToken, RotationPolicy, Session, SessionEnd};
+    use crate::domain::{Caller, PasswordVersion, RefreshToken, RotationPolicy, Session, SessionEnd};
     use crate::ports::{EndCursor, Rotation};
 
     /// A database that takes a statement and never answers. Nothing but a sighting is ever asked of it.
@@ -117,13 +117,13 @@ mod tests {
 
     #[async_trait]
     impl Sessions for Hanging {
-        async fn start(&self, _: &Session, _: PasswordVersion, _: &DeviceInfo) -> Result<bool, Unexpected> {
+        async fn start(&self, _: &Session, _: PasswordVersion, _: &Caller) -> Result<bool, Unexpected> {
             Err(missing())
         }
         async fn rotate(
             &self,
             _: RefreshToken,
-            _: &DeviceInfo,
+            _: &Caller,
             _: RotationPolicy,
             _: DateTime<Utc>,
         ) -> Result<Rotation, Unexpected> {
@@ -133,6 +133,7 @@ mod tests {
             &self,
             _: SessionId,
             _: SessionEnd,
+            _: &Caller,
             _: DateTime<Utc>,
         ) -> Result<Vec<SessionId>, Unexpected> {
             Err(missing())
@@ -140,7 +141,7 @@ mod tests {
         async fn end_siblings(
             &self,
             _: SessionId,
-            _: SessionEnd,
+            _: &Caller,
             _: DateTime<Utc>,
         ) -> Result<Vec<SessionId>, Unexpected> {
             Err(missing())

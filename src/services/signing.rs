@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::instrument;
 
-use crate::domain::{KeyId, KeyRing, KeyState, SigningKey};
+use crate::domain::{EventKind, KeyId, KeyRing, KeyState, SigningKey};
 use crate::ports::{Clock, KeyVault, NewKey, OpenKey, SigningKeys, StoredKey, Tokens, Unexpected};
 
 /// How often an instance looks for changes. A key signs long after it was published, so this bounds only how soon a retired
@@ -126,12 +126,17 @@ impl Signing {
     pub async fn rotate(&self) -> Result<(KeyId, DateTime<Utc>), SigningError> {
         // There always is a next key after this.
         self.keep().await?;
-        let ring = ring(&self.keys.load().await?);
+        let (ring, now) = (ring(&self.keys.load().await?), self.clock.now());
         let missing = || Unexpected::unavailable("the next signing key", "it has just been taken away");
-        let (next, handover) = ring.hasten(self.clock.now()).ok_or_else(missing)?;
-        let at = self.keys.hasten(next.number, handover).await?.ok_or_else(missing)?;
+        let (next, handover) = ring.hasten(now).ok_or_else(missing)?;
+        let at = self.keys.hasten(next.number, handover, now).await?.ok_or_else(missing)?;
         self.keep().await?;
-        tracing::info!(key.id = %next.id, %at, "the next signing key was told to begin");
+        tracing::info!(
+            event.kind = EventKind::SigningKeyHastened.as_str(),
+            key.id = %next.id,
+            %at,
+            "the next signing key was told to begin"
+        );
         Ok((next.id.clone(), at))
     }
 
@@ -145,10 +150,15 @@ impl Signing {
     #[instrument(name = "service.retire_key", skip_all)]
     pub async fn retire(&self, id: &KeyId) -> Result<bool, Unexpected> {
         let ring = ring(&self.keys.load().await?);
-        let successor = ring.replace(id, self.clock.now()).map(|(next, at)| (next.number, at));
-        let is_retired = self.keys.retire(id, successor).await?;
+        let now = self.clock.now();
+        let successor = ring.replace(id, now).map(|(next, at)| (next.number, at));
+        let is_retired = self.keys.retire(id, successor, now).await?;
         if is_retired {
-            tracing::warn!(key.id = %id, "a signing key was retired");
+            tracing::warn!(
+                event.kind = EventKind::SigningKeyRetired.as_str(),
+                key.id = %id,
+                "a signing key was retired"
+            );
         }
         Ok(is_retired)
     }

@@ -87,7 +87,7 @@ impl UserDesk {
         let vetted: Vec<Result<(), UnusableHash>> = vetted.collect();
         let usable = accounts.into_iter().zip(&vetted).filter(|(_, vetted)| vetted.is_ok());
         let usable: Vec<AccountRecord> = usable.map(|(account, _)| account).collect();
-        let mut additions = self.directory.add(&usable).await?.into_iter();
+        let mut additions = self.directory.add(&usable, self.clock.now()).await?.into_iter();
         let outcomes = vetted.into_iter().map(|vetted| match vetted {
             Err(unusable) => Imported::Refused(unusable.into()),
             Ok(()) => match additions.next() {
@@ -123,7 +123,7 @@ impl UserDesk {
             ChoiceError::Unexpected(error) => error.into(),
         })?;
         let record = AccountRecord { user, password_hash: Some(hash), disabled_at: None };
-        match self.directory.add(&[record]).await?[..] {
+        match self.directory.add(&[record], now).await?[..] {
             [Addition::Added] => {
                 tracing::info!(user.id = %id, "an operator created an account");
                 Ok(())
@@ -148,7 +148,11 @@ impl UserDesk {
     /// See [`UserDeskError`].
     #[instrument(name = "service.enable_user", skip_all)]
     pub async fn enable(&self, email: &EmailAddress) -> Result<(), UserDeskError> {
-        if self.directory.enable(email).await? { Ok(()) } else { Err(UserDeskError::NotFound) }
+        if self.directory.enable(email, self.clock.now()).await? {
+            Ok(())
+        } else {
+            Err(UserDeskError::NotFound)
+        }
     }
 
     /// Deletes an account and everything personal in it. Answers how many sessions were ended.

@@ -8,12 +8,12 @@ use uuid::Uuid;
 use super::mailing::{NewMail, lock_mailbox};
 use super::sessions::end_all;
 use super::users::{UserRow, address};
-use super::{breaks, mail_tokens, unexpected};
+use super::{breaks, events, mail_tokens, unexpected};
 use crate::domain::{
-    EmailAddress, Locale, MailId, MailKind, MailTokenPurpose, PasswordVersion, PersonName,
-    PresentedMailToken, SessionEnd, SessionId, User, UserId,
+    Caller, EmailAddress, EventId, EventKind, Locale, MailId, MailKind, MailTokenPurpose, PasswordVersion,
+    PersonName, PresentedMailToken, RequestId, SessionEnd, SessionId, User, UserId, Viewer,
 };
-use crate::ports::{AccountChanges, ProfileChange, Registered, TokenMail, Unexpected};
+use crate::ports::{AccountChanges, Confirmed, ProfileChange, Registered, TokenMail, Unexpected};
 
 /// [`AccountChanges`] in the table `users` and those that follow it.
 pub struct PgAccountChanges(pub(super) PgPool);
@@ -26,6 +26,7 @@ impl AccountChanges for PgAccountChanges {
         password_hash: &str,
         current: SessionId,
         notice: MailId,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<SessionId>>, Unexpected> {
         let id = Uuid::from(id);
@@ -46,6 +47,8 @@ impl AccountChanges for PgAccountChanges {
         }
         let ended = end_all(&mut transaction, id, Some(current), SessionEnd::PasswordChanged, now).await?;
         mail_tokens::void(&mut transaction, id, &MailTokenPurpose::OF_WHO_HAS_THE_PASSWORD, now).await?;
+        let kind = EventKind::PasswordChanged;
+        events::leave(&mut transaction, kind, id, Some(current), caller, now).await?;
         NewMail::notice(MailKind::PasswordChanged, notice).queue(&mut transaction, id, None, now).await?;
         transaction.commit().await.map_err(unexpected)?;
         Ok(Some(ended))
@@ -53,10 +56,11 @@ impl AccountChanges for PgAccountChanges {
 
     async fn request_email_change(
         &self,
-        owner: UserId,
+        Viewer { user_id: owner, session_id }: Viewer,
         new: &EmailAddress,
         mail: TokenMail,
         notice: MailId,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Registered, Unexpected> {
         let owner = Uuid::from(owner);
@@ -85,6 +89,8 @@ impl AccountChanges for PgAccountChanges {
         NewMail::notice(MailKind::EmailChangeRequested, notice)
             .queue(&mut transaction, owner, None, now)
             .await?;
+        let kind = EventKind::EmailChangeRequested;
+        events::leave(&mut transaction, kind, owner, Some(session_id), caller, now).await?;
         transaction.commit().await.map_err(unexpected)?;
         Ok(outcome)
     }
@@ -93,8 +99,9 @@ impl AccountChanges for PgAccountChanges {
         &self,
         token: PresentedMailToken,
         notice: MailId,
+        caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Option<EmailAddress>, Unexpected> {
+    ) -> Result<Option<Confirmed>, Unexpected> {
         let mut transaction = self.0.begin().await.map_err(unexpected)?;
         let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else { return Ok(None) };
         // Addressed to where the account is still found.
@@ -119,21 +126,46 @@ impl AccountChanges for PgAccountChanges {
         }
         // Whoever reads the old mailbox has no say any longer.
         mail_tokens::void(&mut transaction, holder.user_id, &MailTokenPurpose::ALL, now).await?;
+        events::leave(&mut transaction, EventKind::EmailChanged, holder.user_id, None, caller, now).await?;
         transaction.commit().await.map_err(unexpected)?;
-        address(&holder.email).map(Some)
+        Ok(Some(Confirmed { user_id: holder.user_id.into(), email: address(&holder.email)? }))
     }
 
-    async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<Option<User>, Unexpected> {
+    async fn update_profile(
+        &self,
+        owner: Viewer,
+        change: &ProfileChange,
+        caller: &Caller,
+        now: DateTime<Utc>,
+    ) -> Result<Option<User>, Unexpected> {
+        let kind = EventKind::ProfileChanged;
         let row = sqlx::query_as!(
             UserRow,
-            "UPDATE users
-             SET name = CASE WHEN $2 THEN $3 ELSE name END, locale = COALESCE($4, locale)
-             WHERE id = $1 AND disabled_at IS NULL
-             RETURNING id, email, email_verified_at, name, locale, created_at",
-            Uuid::from(id),
+            "WITH updated AS (
+                 UPDATE users
+                 SET name = CASE WHEN $2 THEN $3 ELSE name END, locale = COALESCE($4, locale)
+                 WHERE id = $1 AND disabled_at IS NULL
+                 RETURNING id, email, email_verified_at, name, locale, created_at
+             ), event AS (
+                 INSERT INTO security_events
+                    (id, user_id, session_id, kind, outcome, occurred_at, ip_address, user_agent, request_id)
+                 SELECT $5, id, $6, $7, $8, $9, $10, $11, $12
+                 FROM updated
+             )
+             SELECT id, email, email_verified_at, name, locale, created_at
+             FROM updated",
+            Uuid::from(owner.user_id),
             change.name.is_some(),
             change.name.as_ref().and_then(|name| name.as_ref().map(PersonName::as_str)),
             change.locale.as_ref().map(Locale::as_str),
+            Uuid::from(EventId::generate(now)),
+            Uuid::from(owner.session_id),
+            kind.as_str(),
+            kind.outcome().as_str(),
+            now,
+            events::address(caller),
+            caller.device.user_agent(),
+            caller.request_id.as_ref().map(RequestId::as_str),
         )
         .fetch_optional(&self.0)
         .await
@@ -144,7 +176,9 @@ impl AccountChanges for PgAccountChanges {
     async fn delete(
         &self,
         (id, version): (UserId, PasswordVersion),
+        current: SessionId,
         notice: MailId,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<SessionId>>, Unexpected> {
         let id = Uuid::from(id);
@@ -173,7 +207,9 @@ impl AccountChanges for PgAccountChanges {
             return Ok(None);
         }
         let ended = end_all(&mut transaction, id, None, SessionEnd::Deleted, now).await?;
-        // A trigger forgets what is personal elsewhere.
+        let kind = EventKind::AccountDeleted;
+        events::leave(&mut transaction, kind, id, Some(current), caller, now).await?;
+        // A trigger forgets what is personal elsewhere, of that event too.
         sqlx::query!("DELETE FROM users WHERE id = $1", id)
             .execute(&mut *transaction)
             .await

@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use super::unexpected;
+use crate::domain::EventId;
 use crate::ports::{Archive, Purged, Retention, Unexpected};
 
 /// How many rows of a kind are purged at once: the work of a fraction of a second.
@@ -87,11 +89,24 @@ impl Archive for PgArchive {
         .execute(&self.0)
         .await
         .map_err(unexpected)?;
+        // Found by their ids, whose order is that of time.
+        let events = sqlx::query!(
+            "DELETE FROM security_events
+             WHERE id IN (
+                 SELECT id FROM security_events WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+             )",
+            Uuid::from(EventId::earliest(retention.events)),
+            BATCH,
+        )
+        .execute(&self.0)
+        .await
+        .map_err(unexpected)?;
         Ok(Purged {
             recipients: recipients.rows_affected(),
             mails: mails.rows_affected(),
             sessions: sessions.rows_affected(),
             mail_tokens: mail_tokens.rows_affected(),
+            events: events.rows_affected(),
             password_failures: password_failures.rows_affected(),
         })
     }

@@ -2,6 +2,7 @@
 
 mod account_changes;
 mod archive;
+mod events;
 mod mail_ledger;
 mod mail_tokens;
 mod mailing;
@@ -26,6 +27,7 @@ use tracing::log::LevelFilter;
 
 pub use account_changes::PgAccountChanges;
 pub use archive::PgArchive;
+pub use events::PgSecurityEvents;
 pub use mail_ledger::PgMailLedger;
 pub use outbox::PgOutbox;
 pub use password_failures::PgPasswordFailures;
@@ -160,6 +162,12 @@ impl Database {
     #[must_use]
     pub fn session_directory(&self) -> PgSessionDirectory {
         PgSessionDirectory(self.pool.clone())
+    }
+
+    /// What happened to them that somebody may have to look into.
+    #[must_use]
+    pub fn security_events(&self) -> PgSecurityEvents {
+        PgSecurityEvents(self.pool.clone())
     }
 
     /// The signing keys in it.

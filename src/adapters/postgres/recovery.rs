@@ -8,11 +8,12 @@ use uuid::Uuid;
 use super::mailing::{ALREADY_VERIFIED, NO_ACCOUNT, NewMail, lock_mailbox};
 use super::sessions::end_all;
 use super::users::{UserRow, address};
-use super::{mail_tokens, unexpected};
+use super::{events, mail_tokens, unexpected};
 use crate::domain::{
-    EmailAddress, MailId, MailKind, MailTokenPurpose, PresentedMailToken, SessionEnd, SessionId, User,
+    Caller, EmailAddress, EventKind, MailId, MailKind, MailTokenPurpose, PresentedMailToken, SessionEnd,
+    SessionId, User,
 };
-use crate::ports::{Recovery, TokenMail, Unexpected};
+use crate::ports::{Confirmed, Recovery, TokenMail, Unexpected};
 
 /// [`Recovery`] in the tables `users`, `mail_tokens` and `outbox`.
 pub struct PgRecovery(pub(super) PgPool);
@@ -25,16 +26,18 @@ impl Recovery for PgRecovery {
         mail: TokenMail,
         now: DateTime<Utc>,
     ) -> Result<(), Unexpected> {
-        self.request(email, NewMail::with_token(MailKind::Verification, mail), now).await
+        self.request(email, NewMail::with_token(MailKind::Verification, mail), None, now).await
     }
 
     async fn request_password_reset(
         &self,
         email: &EmailAddress,
         mail: TokenMail,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<(), Unexpected> {
-        self.request(email, NewMail::with_token(MailKind::PasswordReset, mail), now).await
+        let event = Some((EventKind::PasswordResetRequested, caller));
+        self.request(email, NewMail::with_token(MailKind::PasswordReset, mail), event, now).await
     }
 
     async fn find_holder(
@@ -67,8 +70,9 @@ impl Recovery for PgRecovery {
     async fn verify_email(
         &self,
         token: PresentedMailToken,
+        caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Option<EmailAddress>, Unexpected> {
+    ) -> Result<Option<Confirmed>, Unexpected> {
         let mut transaction = self.0.begin().await.map_err(unexpected)?;
         let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else { return Ok(None) };
         let email = sqlx::query_scalar!(
@@ -84,8 +88,9 @@ impl Recovery for PgRecovery {
         .await
         .map_err(unexpected)?;
         let Some(email) = email else { return Ok(None) };
+        events::leave(&mut transaction, EventKind::EmailVerified, holder.user_id, None, caller, now).await?;
         transaction.commit().await.map_err(unexpected)?;
-        address(&email).map(Some)
+        Ok(Some(Confirmed { user_id: holder.user_id.into(), email: address(&email)? }))
     }
 
     async fn reset_password(
@@ -93,6 +98,7 @@ impl Recovery for PgRecovery {
         token: PresentedMailToken,
         password_hash: &str,
         notice: MailId,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<SessionId>>, Unexpected> {
         let mut transaction = self.0.begin().await.map_err(unexpected)?;
@@ -120,17 +126,19 @@ impl Recovery for PgRecovery {
             .await?;
         let notice = NewMail::notice(MailKind::PasswordChanged, notice);
         notice.queue(&mut transaction, holder.user_id, None, now).await?;
+        events::leave(&mut transaction, EventKind::PasswordReset, holder.user_id, None, caller, now).await?;
         transaction.commit().await.map_err(unexpected)?;
         Ok(Some(ended))
     }
 }
 
 impl PgRecovery {
-    /// Queues a mail to the owner of this address, or leaves word why not.
+    /// Queues a mail to the owner of this address, or leaves word why not. The event is of the account, if there is one.
     async fn request(
         &self,
         email: &EmailAddress,
         mail: NewMail,
+        event: Option<(EventKind, &Caller)>,
         now: DateTime<Utc>,
     ) -> Result<(), Unexpected> {
         let mut transaction = self.0.begin().await.map_err(unexpected)?;
@@ -144,6 +152,9 @@ impl PgRecovery {
         .fetch_optional(&mut *transaction)
         .await
         .map_err(unexpected)?;
+        if let (Some((kind, caller)), Some(owner)) = (event, &owner) {
+            events::leave(&mut transaction, kind, owner.id, None, caller, now).await?;
+        }
         match owner {
             None => mail.suppress(&mut transaction, NO_ACCOUNT, now).await?,
             Some(owner) if mail.is_verification() && owner.is_verified => {

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{corrupt, unexpected};
-use crate::domain::{DeviceInfo, ListedSession, PageEnd, SessionId, SessionPage, UserId};
+use crate::domain::{DeviceInfo, ListedSession, Page, PageEnd, SessionId, SessionPlace, UserId};
 use crate::ports::{SessionDirectory, Unexpected};
 
 /// [`SessionDirectory`] in the table `sessions`.
@@ -17,7 +17,7 @@ impl SessionDirectory for PgSessionDirectory {
     async fn list(
         &self,
         owner: UserId,
-        page: SessionPage,
+        page: Page<SessionPlace>,
         now: DateTime<Utc>,
     ) -> Result<Vec<ListedSession>, Unexpected> {
         match page.from {
@@ -57,7 +57,7 @@ impl PgSessionDirectory {
     async fn newest(
         &self,
         owner: UserId,
-        page: SessionPage,
+        page: Page<SessionPlace>,
         now: DateTime<Utc>,
     ) -> Result<Vec<ListedSession>, Unexpected> {
         let rows = sqlx::query_as!(
@@ -89,7 +89,7 @@ impl PgSessionDirectory {
     async fn oldest(
         &self,
         owner: UserId,
-        page: SessionPage,
+        page: Page<SessionPlace>,
         now: DateTime<Utc>,
     ) -> Result<Vec<ListedSession>, Unexpected> {
         let rows = sqlx::query_as!(

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::unexpected;
+use super::{events, unexpected};
 use crate::domain::{
-    DeviceInfo, EventId, Generation, LoginRequirement, MailId, MailKind, PasswordVersion, RefreshToken,
-    RotationPolicy, Session, SessionEnd, SessionId, Verdict,
+    Caller, DeviceInfo, EventId, EventKind, Generation, LoginRequirement, MailId, MailKind, PasswordVersion,
+    RefreshToken, RequestId, RotationPolicy, Session, SessionEnd, SessionId, Verdict,
 };
 use crate::ports::{EndCursor, Rotation, Sessions, Unexpected};
 
@@ -26,27 +26,39 @@ impl Sessions for PgSessions {
         &self,
         session: &Session,
         checked: PasswordVersion,
-        device: &DeviceInfo,
+        caller: &Caller,
     ) -> Result<bool, Unexpected> {
+        let kind = EventKind::LoggedIn;
         // FOR SHARE waits for a change of the password or a deletion that is under way, and makes one that comes later wait,
         // and find this session.
         let started = sqlx::query!(
-            "INSERT INTO sessions
-                (id, user_id, generation, created_at, rotated_at, expires_at, absolute_expires_at, user_agent,
-                 ip_address)
-             SELECT $1, users.id, $3, $4, $4, $5, $6, $7, $8
-             FROM users
-             WHERE users.id = $2 AND password_version = $9 AND disabled_at IS NULL
-             FOR SHARE",
+            "WITH started AS (
+                 INSERT INTO sessions
+                    (id, user_id, generation, created_at, rotated_at, expires_at, absolute_expires_at, user_agent,
+                     ip_address)
+                 SELECT $1, users.id, $3, $4, $4, $5, $6, $7, $8
+                 FROM users
+                 WHERE users.id = $2 AND password_version = $9 AND disabled_at IS NULL
+                 FOR SHARE
+                 RETURNING id, user_id
+             )
+             INSERT INTO security_events
+                (id, user_id, session_id, kind, outcome, occurred_at, ip_address, user_agent, request_id)
+             SELECT $10, user_id, id, $11, $12, $4, $8, $7, $13
+             FROM started",
             Uuid::from(session.id),
             Uuid::from(session.user_id),
             i32::from(session.generation),
             session.rotated_at,
             session.expires_at,
             session.absolute_expires_at,
-            device.user_agent(),
-            device.address().map(|address| address.to_string()),
+            caller.device.user_agent(),
+            events::address(caller),
             checked.0,
+            Uuid::from(EventId::generate(session.rotated_at)),
+            kind.as_str(),
+            kind.outcome().as_str(),
+            caller.request_id.as_ref().map(RequestId::as_str),
         )
         .execute(&self.0)
         .await
@@ -57,12 +69,12 @@ impl Sessions for PgSessions {
     async fn rotate(
         &self,
         presented: RefreshToken,
-        device: &DeviceInfo,
+        caller: &Caller,
         policy: RotationPolicy,
         now: DateTime<Utc>,
     ) -> Result<Rotation, Unexpected> {
         for _ in 0..MAX_ROUNDS {
-            if let Some(session) = self.advance(presented, device, policy, now).await? {
+            if let Some(session) = self.advance(presented, &caller.device, policy, now).await? {
                 return Ok(Rotation::Rotated(session));
             }
             let found = self.find_active(presented.session_id, policy.requirement).await?;
@@ -73,7 +85,7 @@ impl Sessions for PgSessions {
                 Verdict::Replay => return Ok(Rotation::Replayed(session)),
                 Verdict::Refuse => return Ok(Rotation::Refused),
                 Verdict::Reuse => {
-                    if let Some(mail) = self.end_reused(&session, now).await? {
+                    if let Some(mail) = self.end_reused(&session, caller, now).await? {
                         return Ok(Rotation::Reused(session, mail));
                     }
                 }
@@ -88,18 +100,36 @@ impl Sessions for PgSessions {
         &self,
         id: SessionId,
         reason: SessionEnd,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected> {
+        let kind = reason.event();
         // Ended in any case, though it may seem to have expired: another instance, with a clock behind ours, could go on
         // with it.
         let ended = sqlx::query!(
-            r#"UPDATE sessions
-             SET ended_at = $2, end_reason = $3
-             WHERE id = $1 AND ended_at IS NULL
-             RETURNING id, expires_at > $2 AS "was_live!""#,
+            r#"WITH ended AS (
+                 UPDATE sessions
+                 SET ended_at = $2, end_reason = $3
+                 WHERE id = $1 AND ended_at IS NULL
+                 RETURNING id, user_id, expires_at > $2 AS was_live
+             ), event AS (
+                 INSERT INTO security_events
+                    (id, user_id, session_id, kind, outcome, occurred_at, ip_address, user_agent, request_id)
+                 SELECT $4, user_id, id, $5, $6, $2, $7, $8, $9
+                 FROM ended
+                 WHERE was_live
+             )
+             SELECT id, was_live AS "was_live!"
+             FROM ended"#,
             Uuid::from(id),
             now,
             reason.as_str(),
+            Uuid::from(EventId::generate(now)),
+            kind.as_str(),
+            kind.outcome().as_str(),
+            events::address(caller),
+            caller.device.user_agent(),
+            caller.request_id.as_ref().map(RequestId::as_str),
         )
         .fetch_all(&self.0)
         .await
@@ -110,9 +140,10 @@ impl Sessions for PgSessions {
     async fn end_siblings(
         &self,
         id: SessionId,
-        reason: SessionEnd,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected> {
+        let kind = EventKind::LoggedOutEverywhere;
         let ended = sqlx::query!(
             r#"WITH siblings AS (
                  SELECT id
@@ -123,15 +154,30 @@ impl Sessions for PgSessions {
                      AND ended_at IS NULL
                  ORDER BY id
                  FOR UPDATE
+             ), ended AS (
+                 UPDATE sessions
+                 SET ended_at = $2, end_reason = $3
+                 FROM siblings
+                 WHERE sessions.id = siblings.id
+                 RETURNING sessions.id, sessions.user_id, expires_at > $2 AS was_live
+             ), event AS (
+                 INSERT INTO security_events
+                    (id, user_id, session_id, kind, outcome, occurred_at, ip_address, user_agent, request_id)
+                 SELECT $4, user_id, id, $5, $6, $2, $7, $8, $9
+                 FROM ended
+                 WHERE id = $1
              )
-             UPDATE sessions
-             SET ended_at = $2, end_reason = $3
-             FROM siblings
-             WHERE sessions.id = siblings.id
-             RETURNING sessions.id, expires_at > $2 AS "was_live!""#,
+             SELECT id, was_live AS "was_live!"
+             FROM ended"#,
             Uuid::from(id),
             now,
-            reason.as_str(),
+            SessionEnd::Logout.as_str(),
+            Uuid::from(EventId::generate(now)),
+            kind.as_str(),
+            kind.outcome().as_str(),
+            events::address(caller),
+            caller.device.user_agent(),
+            caller.request_id.as_ref().map(RequestId::as_str),
         )
         .fetch_all(&self.0)
         .await
@@ -261,7 +307,13 @@ impl PgSessions {
     }
 
     /// Ends a session that was judged at this generation, leaves an event, and queues the mail about it. `None` when it has changed since.
-    async fn end_reused(&self, session: &Session, now: DateTime<Utc>) -> Result<Option<MailId>, Unexpected> {
+    async fn end_reused(
+        &self,
+        session: &Session,
+        caller: &Caller,
+        now: DateTime<Utc>,
+    ) -> Result<Option<MailId>, Unexpected> {
+        let kind = SessionEnd::Reuse.event();
         let mail = MailId::generate(now);
         let queued = sqlx::query!(
             "WITH ended AS (
@@ -270,8 +322,9 @@ impl PgSessions {
                  WHERE id = $1 AND generation = $2 AND ended_at IS NULL
                  RETURNING user_id
              ), event AS (
-                 INSERT INTO security_events (id, user_id, session_id, kind, occurred_at)
-                 SELECT $7, user_id, $1, 'refresh_token_reused', $3
+                 INSERT INTO security_events
+                    (id, user_id, session_id, kind, outcome, occurred_at, ip_address, user_agent, request_id)
+                 SELECT $7, user_id, $1, $8, $9, $3, $10, $11, $12
                  FROM ended
              )
              INSERT INTO outbox
@@ -286,6 +339,11 @@ impl PgSessions {
             Uuid::from(mail),
             MailKind::SessionReuse.as_str(),
             Uuid::from(EventId::generate(now)),
+            kind.as_str(),
+            kind.outcome().as_str(),
+            events::address(caller),
+            caller.device.user_agent(),
+            caller.request_id.as_ref().map(RequestId::as_str),
         )
         .execute(&self.0)
         .await

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use super::{corrupt, unexpected};
-use crate::domain::{Handover, KeyId, SigningKey};
+use crate::domain::{EventId, EventKind, Handover, KeyId, SigningKey};
 use crate::ports::{SealedSeed, SigningKeys, StoredKey, Unexpected};
 
 /// [`SigningKeys`] in the table `signing_keys`.
@@ -40,6 +41,7 @@ impl SigningKeys for PgSigningKeys {
         stored: &StoredKey,
         outgoing: Option<(i32, DateTime<Utc>)>,
     ) -> Result<(), Unexpected> {
+        let kind = EventKind::SigningKeyAdded;
         let StoredKey { key, sealed } = stored;
         sqlx::query!(
             "WITH added AS (
@@ -47,6 +49,10 @@ impl SigningKeys for PgSigningKeys {
                  VALUES ($1, $2, $3, $4, $5, $6)
                  ON CONFLICT ON CONSTRAINT signing_keys_pkey DO NOTHING
                  RETURNING number
+             ), event AS (
+                 INSERT INTO security_events (id, kind, outcome, occurred_at, key_id)
+                 SELECT $9, $10, $11, $5, $2
+                 FROM added
              )
              UPDATE signing_keys
              SET gone_at = $8
@@ -60,6 +66,9 @@ impl SigningKeys for PgSigningKeys {
             key.activates_at,
             outgoing.map(|(number, _)| number),
             outgoing.map(|(_, gone_at)| gone_at),
+            Uuid::from(EventId::generate(key.created_at)),
+            kind.as_str(),
+            kind.outcome().as_str(),
         )
         .execute(&self.0)
         .await
@@ -67,13 +76,23 @@ impl SigningKeys for PgSigningKeys {
         Ok(())
     }
 
-    async fn hasten(&self, number: i32, handover: Handover) -> Result<Option<DateTime<Utc>>, Unexpected> {
+    async fn hasten(
+        &self,
+        number: i32,
+        handover: Handover,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, Unexpected> {
+        let kind = EventKind::SigningKeyHastened;
         sqlx::query_scalar!(
             "WITH hastened AS (
                  UPDATE signing_keys
                  SET activates_at = LEAST(activates_at, $2)
                  WHERE number = $1
-                 RETURNING activates_at
+                 RETURNING activates_at, kid
+             ), event AS (
+                 INSERT INTO security_events (id, kind, outcome, occurred_at, key_id)
+                 SELECT $5, $6, $7, $8, kid
+                 FROM hastened
              ), outgoing AS (
                  UPDATE signing_keys
                  SET gone_at = LEAST(gone_at, $4)
@@ -85,19 +104,33 @@ impl SigningKeys for PgSigningKeys {
             handover.at,
             handover.outgoing.map(|(number, _)| number),
             handover.outgoing.map(|(_, gone_at)| gone_at),
+            Uuid::from(EventId::generate(now)),
+            kind.as_str(),
+            kind.outcome().as_str(),
+            now,
         )
         .fetch_optional(&self.0)
         .await
         .map_err(unexpected)
     }
 
-    async fn retire(&self, id: &KeyId, successor: Option<(i32, DateTime<Utc>)>) -> Result<bool, Unexpected> {
+    async fn retire(
+        &self,
+        id: &KeyId,
+        successor: Option<(i32, DateTime<Utc>)>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Unexpected> {
+        let kind = EventKind::SigningKeyRetired;
         // Deleted, not dated: an instance whose clock is behind must refuse its tokens as well.
         let retired = sqlx::query_scalar!(
             "WITH retired AS (
                  DELETE FROM signing_keys
                  WHERE kid = $1
                  RETURNING number
+             ), event AS (
+                 INSERT INTO security_events (id, kind, outcome, occurred_at, key_id)
+                 SELECT $4, $5, $6, $7, $1
+                 FROM retired
              ), successor AS (
                  UPDATE signing_keys
                  SET activates_at = LEAST(activates_at, $3)
@@ -108,6 +141,10 @@ impl SigningKeys for PgSigningKeys {
             id.as_str(),
             successor.map(|(number, _)| number),
             successor.map(|(_, at)| at),
+            Uuid::from(EventId::generate(now)),
+            kind.as_str(),
+            kind.outcome().as_str(),
+            now,
         )
         .fetch_optional(&self.0)
         .await

@@ -8,9 +8,11 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::sessions::end_all;
-use super::unexpected;
 use super::users::UserRow;
-use crate::domain::{EmailAddress, PersonName, SessionEnd, SessionId, User, UserId};
+use super::{events, unexpected};
+use crate::domain::{
+    Caller, EmailAddress, EventId, EventKind, PersonName, SessionEnd, SessionId, User, UserId,
+};
 use crate::ports::{AccountRecord, Addition, Unexpected, UserDirectory};
 
 /// [`UserDirectory`] in the table `users`.
@@ -18,7 +20,7 @@ pub struct PgUserDirectory(pub(super) PgPool);
 
 #[async_trait]
 impl UserDirectory for PgUserDirectory {
-    async fn add(&self, accounts: &[AccountRecord]) -> Result<Vec<Addition>, Unexpected> {
+    async fn add(&self, accounts: &[AccountRecord], now: DateTime<Utc>) -> Result<Vec<Addition>, Unexpected> {
         let mut transaction = self.0.begin().await.map_err(unexpected)?;
         let column = Columns::of(accounts);
         let added = sqlx::query!(
@@ -47,6 +49,8 @@ impl UserDirectory for PgUserDirectory {
         .map_err(unexpected)?;
         let mut added: HashSet<(Uuid, String)> =
             added.into_iter().map(|row| (row.id, row.email_canonical)).collect();
+        let ids: Vec<Uuid> = added.iter().map(|(id, _)| *id).collect();
+        leave_added(&mut transaction, &ids, now).await?;
         let there = if added.len() == accounts.len() {
             Vec::new()
         } else {
@@ -116,7 +120,7 @@ impl UserDirectory for PgUserDirectory {
         let mut transaction = self.0.begin().await.map_err(unexpected)?;
         let Some(id) = lock(&mut transaction, email).await? else { return Ok(None) };
         let ended = end_all(&mut transaction, id, None, SessionEnd::Disabled, now).await?;
-        sqlx::query!(
+        let shut = sqlx::query!(
             "UPDATE users
              SET disabled_at = $2
              WHERE id = $1 AND disabled_at IS NULL",
@@ -126,21 +130,30 @@ impl UserDirectory for PgUserDirectory {
         .execute(&mut *transaction)
         .await
         .map_err(unexpected)?;
+        if shut.rows_affected() == 1 {
+            leave(&mut transaction, EventKind::AccountDisabled, id, now).await?;
+        }
         transaction.commit().await.map_err(unexpected)?;
         Ok(Some(ended))
     }
 
-    async fn enable(&self, email: &EmailAddress) -> Result<bool, Unexpected> {
+    async fn enable(&self, email: &EmailAddress, now: DateTime<Utc>) -> Result<bool, Unexpected> {
+        let mut transaction = self.0.begin().await.map_err(unexpected)?;
+        let Some(id) = lock(&mut transaction, email).await? else { return Ok(false) };
         let opened = sqlx::query!(
             "UPDATE users
              SET disabled_at = NULL
-             WHERE email_canonical = $1",
-            email.canonical(),
+             WHERE id = $1 AND disabled_at IS NOT NULL",
+            id,
         )
-        .execute(&self.0)
+        .execute(&mut *transaction)
         .await
         .map_err(unexpected)?;
-        Ok(opened.rows_affected() == 1)
+        if opened.rows_affected() == 1 {
+            leave(&mut transaction, EventKind::AccountEnabled, id, now).await?;
+        }
+        transaction.commit().await.map_err(unexpected)?;
+        Ok(true)
     }
 
     async fn delete(
@@ -151,6 +164,7 @@ impl UserDirectory for PgUserDirectory {
         let mut transaction = self.0.begin().await.map_err(unexpected)?;
         let Some(id) = lock(&mut transaction, email).await? else { return Ok(None) };
         let ended = end_all(&mut transaction, id, None, SessionEnd::Deleted, now).await?;
+        leave(&mut transaction, EventKind::AccountDeleted, id, now).await?;
         // A trigger forgets what is personal elsewhere.
         sqlx::query!("DELETE FROM users WHERE id = $1", id)
             .execute(&mut *transaction)
@@ -159,6 +173,40 @@ impl UserDirectory for PgUserDirectory {
         transaction.commit().await.map_err(unexpected)?;
         Ok(Some(ended))
     }
+}
+
+/// Leaves an event of what an operator has done with an account.
+async fn leave(
+    connection: &mut PgConnection,
+    kind: EventKind,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), Unexpected> {
+    events::leave(connection, kind, id, None, &Caller::default(), now).await
+}
+
+/// The same for accounts that were added, which may be many.
+async fn leave_added(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<(), Unexpected> {
+    let kind = EventKind::AccountAdded;
+    let event_ids: Vec<Uuid> = ids.iter().map(|_| EventId::generate(now).into()).collect();
+    sqlx::query!(
+        "INSERT INTO security_events (id, user_id, kind, outcome, occurred_at)
+         SELECT id, user_id, $3, $4, $5
+         FROM unnest($1::uuid[], $2::uuid[]) AS added (id, user_id)",
+        &event_ids,
+        ids,
+        kind.as_str(),
+        kind.outcome().as_str(),
+        now,
+    )
+    .execute(connection)
+    .await
+    .map_err(unexpected)?;
+    Ok(())
 }
 
 /// Locks the account with this address, so that no session of it starts before the transaction is over.

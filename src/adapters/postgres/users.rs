@@ -6,8 +6,10 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::mailing::{NewMail, REPEATED, lock_mailbox};
-use super::{corrupt, unexpected};
-use crate::domain::{EmailAddress, Locale, MailKind, PasswordVersion, PersonName, REPETITION, User, UserId};
+use super::{corrupt, events, unexpected};
+use crate::domain::{
+    Caller, EmailAddress, EventKind, Locale, MailKind, PasswordVersion, PersonName, REPETITION, User, UserId,
+};
 use crate::ports::{Credentials, NewUser, Registered, TokenMail, Unexpected, Users};
 
 /// [`Users`] in the table `users`.
@@ -19,6 +21,7 @@ impl Users for PgUsers {
         &self,
         new: NewUser,
         mail: TokenMail,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Registered, Unexpected> {
         let mut transaction = self.0.begin().await.map_err(unexpected)?;
@@ -28,7 +31,7 @@ impl Users for PgUsers {
              VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT ON CONSTRAINT users_email_canonical_key DO NOTHING
              RETURNING id",
-            Uuid::from(UserId::generate(now)),
+            Uuid::from(new.id),
             new.email.as_str(),
             new.email.canonical(),
             new.password_hash,
@@ -41,6 +44,7 @@ impl Users for PgUsers {
         .map_err(unexpected)?;
         let outcome = if let Some(id) = inserted {
             NewMail::with_token(MailKind::Welcome, mail).queue(&mut transaction, id, None, now).await?;
+            events::leave(&mut transaction, EventKind::Registered, id, None, caller, now).await?;
             Registered::New
         } else {
             // Its owner is addressed as they wrote it themselves.
@@ -62,6 +66,8 @@ impl Users for PgUsers {
             } else {
                 told.queue_sparingly(&mut transaction, owner.id, &address(&owner.email)?, now).await?;
             }
+            let repeated = EventKind::RegistrationRepeated;
+            events::leave(&mut transaction, repeated, owner.id, None, caller, now).await?;
             Registered::Taken
         };
         transaction.commit().await.map_err(unexpected)?;

@@ -158,7 +158,7 @@ impl AccountMutation {
             Ok(passwords) => passwords,
             Err(failure) => return Ok(failure.into()),
         };
-        match services(ctx).accounts.change_password(viewer, current, new, &request(ctx).device).await {
+        match services(ctx).accounts.change_password(viewer, current, new, &request(ctx).caller).await {
             Ok(ended) => Ok(ChangePasswordSuccess { ended_sessions: count(ended) }.into()),
             Err(error @ ChangePasswordError::InvalidCredentials) => {
                 Ok(AuthFailure::new(AuthErrorCode::InvalidCredentials, &error).into())
@@ -182,7 +182,7 @@ impl AccountMutation {
         };
         match services(ctx)
             .accounts
-            .request_email_change(viewer, &email, password, &request(ctx).device)
+            .request_email_change(viewer, &email, password, &request(ctx).caller)
             .await
         {
             Ok(()) => Ok(RequestEmailChangeSuccess { email: email.as_str().to_owned() }.into()),
@@ -205,7 +205,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token.")] input: ConfirmEmailChangeInput,
     ) -> Result<ConfirmEmailChangeResult> {
-        match services(ctx).accounts.confirm_email_change(&input.token, &request(ctx).device).await {
+        match services(ctx).accounts.confirm_email_change(&input.token, &request(ctx).caller).await {
             Ok(email) => Ok(ConfirmEmailChangeSuccess { email: email.as_str().to_owned() }.into()),
             Err(error @ MailTokenError::Invalid) => {
                 Ok(AuthFailure::new(AuthErrorCode::MailTokenInvalid, &error).into())
@@ -226,7 +226,7 @@ impl AccountMutation {
             Ok(change) => change,
             Err(failure) => return Ok(failure.into()),
         };
-        let updated = services(ctx).accounts.update_profile(viewer, &change).await;
+        let updated = services(ctx).accounts.update_profile(viewer, &change, &request(ctx).caller).await;
         let user = updated
             .map_err(|error| unexpected(ctx, &error))?
             .ok_or_else(|| unauthenticated("SESSION_ENDED", &AccessError::SessionEnded))?;
@@ -244,7 +244,7 @@ impl AccountMutation {
             Ok(password) => password,
             Err(failure) => return Ok(failure.into()),
         };
-        match services(ctx).accounts.delete(viewer, password, &request(ctx).device).await {
+        match services(ctx).accounts.delete(viewer, password, &request(ctx).caller).await {
             Ok(ended) => {
                 if let Some(cookie) = &request(ctx).refresh_cookie {
                     cookie.forget();

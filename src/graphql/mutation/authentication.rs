@@ -103,7 +103,7 @@ impl AuthenticationMutation {
             Err(failure) => return Ok(LoginResult::AuthFailure(failure)),
         };
         let request = request(ctx);
-        match services(ctx).authentication.login(&email, password, &request.device).await {
+        match services(ctx).authentication.login(&email, password, &request.caller).await {
             Ok(login) => {
                 request.new_device_token.set(login.device_token);
                 let user = User::new(login.user, login.session_id);
@@ -133,7 +133,7 @@ impl AuthenticationMutation {
         let cookie = request.refresh_cookie.as_deref();
         let kept = cookie.and_then(RefreshCookie::presented);
         let refresh_token = input.refresh_token.as_deref().or(kept).unwrap_or_default();
-        match services(ctx).authentication.refresh(refresh_token, &request.device).await {
+        match services(ctx).authentication.refresh(refresh_token, &request.caller).await {
             Ok(tokens) => {
                 let tokens = AuthTokens::hand_over(tokens, request);
                 Ok(RefreshResult::RefreshSuccess(RefreshSuccess { tokens }))
@@ -165,8 +165,11 @@ impl AuthenticationMutation {
             access_token: request.access_token.as_deref(),
             everywhere: input.everywhere,
         };
-        let ended =
-            services(ctx).authentication.logout(which).await.map_err(|error| unexpected(ctx, &error))?;
+        let ended = services(ctx)
+            .authentication
+            .logout(which, &request.caller)
+            .await
+            .map_err(|error| unexpected(ctx, &error))?;
         if let Some(cookie) = cookie {
             cookie.forget();
         }

@@ -77,7 +77,7 @@ impl RecoveryMutation {
             Ok(email) => email,
             Err(failure) => return Ok(failure.into()),
         };
-        match services(ctx).recovery.request(&email, &request(ctx).device).await {
+        match services(ctx).recovery.request(&email, &request(ctx).caller).await {
             Ok(()) => Ok(RequestPasswordResetSuccess { email: email.as_str().to_owned() }.into()),
             Err(MailRequestError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
             Err(MailRequestError::Unexpected(error)) => Err(unexpected(ctx, &error)),
@@ -95,7 +95,7 @@ impl RecoveryMutation {
             Err(failure) => return Ok(failure.into()),
         };
         let request = request(ctx);
-        match services(ctx).recovery.reset(&input.token, password, &request.device).await {
+        match services(ctx).recovery.reset(&input.token, password, &request.caller).await {
             Ok(reset) => {
                 request.new_device_token.set(reset.device_token);
                 Ok(ResetPasswordSuccess { ended_sessions: count(reset.ended) }.into())

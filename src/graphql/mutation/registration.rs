@@ -105,7 +105,7 @@ impl RegistrationMutation {
             Err(failure) => return Ok(failure.into()),
         };
         let email = account.email.as_str().to_owned();
-        match services(ctx).registration.register(account, &request(ctx).device).await {
+        match services(ctx).registration.register(account, &request(ctx).caller).await {
             Ok(()) => Ok(RegisterSuccess { email }.into()),
             Err(error @ RegisterError::EmailTaken) => {
                 Ok(AuthFailure::new(AuthErrorCode::EmailTaken, &error).into())
@@ -121,7 +121,7 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token.")] input: VerifyEmailInput,
     ) -> Result<VerifyEmailResult> {
-        match services(ctx).registration.verify_email(&input.token, &request(ctx).device).await {
+        match services(ctx).registration.verify_email(&input.token, &request(ctx).caller).await {
             Ok(email) => Ok(VerifyEmailSuccess { email: email.as_str().to_owned() }.into()),
             Err(error @ MailTokenError::Invalid) => {
                 Ok(AuthFailure::new(AuthErrorCode::MailTokenInvalid, &error).into())
@@ -141,7 +141,7 @@ impl RegistrationMutation {
             Ok(email) => email,
             Err(failure) => return Ok(failure.into()),
         };
-        match services(ctx).registration.resend_verification(&email, &request(ctx).device).await {
+        match services(ctx).registration.resend_verification(&email, &request(ctx).caller).await {
             Ok(()) => Ok(ResendVerificationSuccess { email: email.as_str().to_owned() }.into()),
             Err(MailRequestError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
             Err(MailRequestError::Unexpected(error)) => Err(unexpected(ctx, &error)),

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject, Union};
 
-use crate::graphql::context::services;
+use crate::graphql::context::{request, services};
 use crate::graphql::error::unexpected;
 use crate::graphql::global_id::GlobalId;
 use crate::graphql::guard::viewer;
@@ -44,8 +44,8 @@ impl SessionsMutation {
     ) -> Result<RevokeSessionResult> {
         let viewer = viewer(ctx).await?;
         let ended = match GlobalId::read(&input.id) {
-            Some(GlobalId::Session(id)) => services(ctx).sessions.end(viewer, id).await,
-            Some(GlobalId::User(_)) | None => Err(EndSessionError::NotFound),
+            Some(GlobalId::Session(id)) => services(ctx).sessions.end(viewer, id, &request(ctx).caller).await,
+            Some(GlobalId::User(_) | GlobalId::SecurityEvent(_)) | None => Err(EndSessionError::NotFound),
         };
         match ended {
             Ok(session) => Ok(RevokeSessionResult::RevokeSessionSuccess(RevokeSessionSuccess {

@@ -75,6 +75,7 @@ fn limits(witness: &Arc<Witness>, policy: LimitPolicy) -> Limits {
         pseudonyms: witness.clone(),
         devices: witness.clone(),
         policy,
+        refusals: crate::services::events::tests::unread(),
     }
 }
 
@@ -89,6 +90,11 @@ fn ada() -> EmailAddress {
     EmailAddress::parse("ada@example.com").unwrap()
 }
 
+/// Somebody on this device.
+fn on(device: DeviceInfo) -> Caller {
+    Caller { device, ..Caller::default() }
+}
+
 /// What an attempt is counted against.
 async fn counted(policy: LimitPolicy, attempt: impl AsyncFn(&Limits)) -> Vec<&'static str> {
     let witness = Arc::new(Witness::default());
@@ -100,19 +106,19 @@ async fn counted(policy: LimitPolicy, attempt: impl AsyncFn(&Limits)) -> Vec<&'s
 async fn a_stranger_is_counted_everywhere_and_a_known_device_for_itself() {
     let policy = LimitPolicy { network: RATE, account: RATE, session: RATE };
     let stranger = counted(policy, async |limits| {
-        limits.reserve_guess(&ada(), &DeviceInfo::default()).await.map(drop).unwrap();
+        limits.reserve_guess(&ada(), &Caller::default()).await.map(drop).unwrap();
     });
     assert_eq!(stranger.await, ["network", "account-network", "account", "eighty"]);
     let known = counted(policy, async |limits| {
         let token = limits.remember(&ada(), &DeviceInfo::default()).unwrap();
         let device = DeviceInfo::default().with_token(Some(token.into()));
-        limits.reserve_guess(&ada(), &device).await.map(drop).unwrap();
+        limits.reserve_guess(&ada(), &on(device)).await.map(drop).unwrap();
     });
     assert_eq!(known.await, ["account-device", "hundred"]);
     let of_another_account = counted(policy, async |limits| {
         let token = limits.remember(&EmailAddress::parse("eve@example.com").unwrap(), &DeviceInfo::default());
         let device = DeviceInfo::default().with_token(token.map(Into::into));
-        limits.reserve_guess(&ada(), &device).await.map(drop).unwrap();
+        limits.reserve_guess(&ada(), &on(device)).await.map(drop).unwrap();
     });
     assert_eq!(of_another_account.await, ["network", "account-network", "account", "eighty"]);
 }
@@ -120,8 +126,8 @@ async fn a_stranger_is_counted_everywhere_and_a_known_device_for_itself() {
 #[tokio::test]
 async fn each_kind_of_limit_can_be_off_alone() {
     let guess = async |limits: &Limits| {
-        limits.reserve_guess(&ada(), &DeviceInfo::default()).await.map(drop).unwrap();
-        limits.reserve(Attempt::Register(&ada()), &DeviceInfo::default()).await.unwrap();
+        limits.reserve_guess(&ada(), &Caller::default()).await.map(drop).unwrap();
+        limits.reserve(Attempt::Register(&ada()), &Caller::default()).await.unwrap();
     };
     let policy = LimitPolicy { network: RATE, account: None, session: None };
     assert_eq!(counted(policy, guess).await, ["network", "network", "everybody"]);

@@ -41,7 +41,13 @@ impl PasswordHasher for World {
 
 #[async_trait]
 impl Users for World {
-    async fn register(&self, _: NewUser, _: TokenMail, _: DateTime<Utc>) -> Result<Registered, Unexpected> {
+    async fn register(
+        &self,
+        _: NewUser,
+        _: TokenMail,
+        _: &Caller,
+        _: DateTime<Utc>,
+    ) -> Result<Registered, Unexpected> {
         Err(missing())
     }
 
@@ -85,10 +91,11 @@ async fn login(account: Option<Account>) -> (bool, Vec<Option<String>>) {
         choice: PasswordChoice { hasher: world.clone(), policy: PasswordPolicy { min_length: 8 } },
         users: world.clone(),
         limits: Arc::new(crate::services::limits::tests::none()),
+        refusals: crate::services::events::tests::unread(),
     };
     let (email, password) =
         (EmailAddress::parse("ada@example.com").unwrap(), Password::parse("a password").unwrap());
-    let is_in = passwords.check(&email, password, &DeviceInfo::default()).await.unwrap().is_some();
+    let is_in = passwords.check(&email, password, &Caller::default()).await.unwrap().is_some();
     (is_in, world.verified.lock().unwrap().clone())
 }
 

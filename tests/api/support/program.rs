@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 use super::leash::Leash;
 
@@ -13,6 +14,7 @@ pub struct Program {
     /// What it printed until it was ready.
     pub banner: String,
     pub url: String,
+    log: Arc<Mutex<String>>,
     _leash: Leash,
 }
 
@@ -76,16 +78,19 @@ impl Program {
                 panic!("it did not start: {complaint}");
             }
         }
-        // The log must not fill its pipe.
-        let mut log = child.stderr.take().unwrap();
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let log = follow(child.stderr.take().unwrap());
         let url = banner.split_once("GraphQL").unwrap().1.split_whitespace().next().unwrap();
         let url = url.trim_end_matches("/graphql").to_owned();
-        Self { child, stdout, banner, url, _leash: leash }
+        Self { child, stdout, banner, url, log, _leash: leash }
     }
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     /// Sends it a signal, by the name that `kill` knows.
@@ -101,6 +106,20 @@ impl Program {
         };
         tokio::task::spawn_blocking(end).await.unwrap()
     }
+}
+
+/// Keeps what is written into a pipe, which must not fill.
+fn follow(pipe: ChildStderr) -> Arc<Mutex<String>> {
+    let log = Arc::<Mutex<String>>::default();
+    let kept = Arc::clone(&log);
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            let mut kept = kept.lock().unwrap();
+            kept.push_str(&String::from_utf8_lossy(&line));
+            kept.push('\n');
+        }
+    });
+    log
 }
 
 /// Sends a process a signal, by the name that `kill` knows.
