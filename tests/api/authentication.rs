@@ -91,11 +91,9 @@ in_both_modes! {
         other.refresh(&app).await;
         let letters = app.letters_to(&ada.email, 2).await;
         assert_eq!(letters[1].subject, "You were signed out on one device at authql");
-        let events: Vec<String> = sqlx::query_scalar("SELECT kind FROM security_events")
-            .fetch_all(&mut app.database().await)
-            .await
-            .unwrap();
-        assert_eq!(events, ["refresh_token_reused"]);
+        let told = "SELECT count(*) FROM security_events WHERE kind = 'refresh_token_reused'";
+        let told: i64 = sqlx::query_scalar(told).fetch_one(&mut app.database().await).await.unwrap();
+        assert_eq!(told, 1);
     }
 
     async fn the_predecessor_is_reuse_once_the_window_has_passed(app: TestApp) {
