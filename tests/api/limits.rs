@@ -58,10 +58,13 @@ in_both_modes! {
         // Nobody believes what they say of their addresses.
         let ada = app.registered("Ada").await;
         let counts = parallel_guesses(&app, &ada, 150, "198.51.*.7").await;
-        assert_eq!(counts, HashMap::from([("INVALID_CREDENTIALS".to_owned(), 6), ("wait".to_owned(), 144)]));
+        // Six, and as many again if Redis was late for one of them: then this instance counts for itself.
+        let looked_at = counts["INVALID_CREDENTIALS"];
+        assert!((6..=12).contains(&looked_at) && looked_at + counts["wait"] == 150, "{counts:?}");
         let nobody = Person::new("Nobody");
         let counts = parallel_guesses(&app, &nobody, 30, "198.51.*.7").await;
-        assert_eq!(counts["INVALID_CREDENTIALS"], 6, "an unknown address is no different: {counts:?}");
+        let looked_at = counts["INVALID_CREDENTIALS"];
+        assert!((6..=12).contains(&looked_at), "an unknown address is no different: {counts:?}");
     }
 
     async fn a_budget_is_refilled_by_time_and_by_success(app: TestApp) {
