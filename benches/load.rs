@@ -1,0 +1,215 @@
+//! What the whole server does under attack: `cargo bench --bench load`. Starts the program with nothing configured, floods it
+//! with passwords, and looks at how everybody else fares, first without limits and then with them.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long each attack goes on.
+const ATTACK: Duration = Duration::from_secs(15);
+/// How many attack at once.
+const ATTACKERS: usize = 300;
+/// How often somebody looks at their account meanwhile.
+const LOOKS: Duration = Duration::from_millis(20);
+
+const LOGIN: &str = "mutation ($input: LoginInput!) { login(input: $input) { __typename \
+    ... on LoginSuccess { tokens { accessToken } } ... on AuthFailure { code } } }";
+const PASSWORD: &str = "correct horse battery staple";
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        println!("without limits, {ATTACKERS} clients that log in as often as they can:");
+        let server = Server::start(&[("AUTHQL_RATE_LIMITS", "off")]);
+        let token = server.sign_up().await;
+        let before = server.kilobytes("VmRSS:");
+        let quiet = server.look_around(&token, &AtomicBool::new(false)).await;
+        let counts =
+            server.attack(&token, |_, _| ("ada@example.com".to_owned(), PASSWORD, "192.0.2.1".into())).await;
+        println!("  `me` quiet            {quiet}");
+        counts.print("logged in");
+        let growth = server.kilobytes("VmHWM:").saturating_sub(before) / 1024;
+        println!("  memory                {} MB before, at most {growth} MB more", before / 1024);
+        drop(server);
+
+        println!("with the default limits, {ATTACKERS} clients that guess:");
+        for (what, everybody, many_networks) in [
+            ("one account, one network", false, false),
+            ("one account, 900 networks", false, true),
+            ("many accounts, one network", true, false),
+        ] {
+            let server = Server::start(&[("AUTHQL_TRUSTED_PROXIES", "127.0.0.1/32")]);
+            let token = server.sign_up().await;
+            println!(" {what}");
+            let guess = |client: usize, number: usize| {
+                let account = if everybody { format!("a{client}n{number}") } else { "ada".to_owned() };
+                let network = if many_networks { client * 3 + number % 3 } else { 0 };
+                let address = format!("10.{}.{}.1", network / 256, network % 256);
+                (format!("{account}@example.com"), "a wrong password", address)
+            };
+            server.attack(&token, guess).await.print("looked at");
+        }
+    });
+}
+
+/// A running program and its client.
+struct Server {
+    child: Child,
+    url: String,
+    client: Client,
+    _folder: TempDir,
+}
+
+/// What became of an attack, and how everybody else fared.
+struct Counts {
+    looked_at: usize,
+    told_to_wait: usize,
+    unavailable: usize,
+    seconds: f64,
+    me: Latency,
+}
+
+/// What half of the requests took at most, and what 95 % did.
+struct Latency(Duration, Duration);
+
+impl Server {
+    fn start(settings: &[(&str, &str)]) -> Self {
+        // PostgreSQL does not run as root but as another user, who has to be able to enter.
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+        let folder = tempfile::Builder::new().permissions(permissions).tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_authql"))
+            .current_dir(folder.path())
+            .env("AUTHQL_LOG", "warn")
+            .envs(settings.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut banner = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let line = banner.find(|line| line.contains("/graphql")).unwrap();
+        // It may not have finished, and somebody has to listen.
+        std::thread::spawn(move || banner.for_each(drop));
+        let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap().to_owned();
+        Self { child, url, client: Client::new(), _folder: folder }
+    }
+
+    async fn ask(&self, body: Value, bearer: Option<&str>, address: &str) -> Value {
+        let mut request = self.client.post(&self.url).header("X-Forwarded-For", address).json(&body);
+        if let Some(token) = bearer {
+            request = request.bearer_auth(token);
+        }
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn login(&self, email: &str, password: &str, address: &str) -> Value {
+        let input = json!({"email": email, "password": password});
+        self.ask(json!({"query": LOGIN, "variables": {"input": input}}), None, address).await
+    }
+
+    /// An account, and an access token of it.
+    async fn sign_up(&self) -> String {
+        let query = "mutation ($input: RegisterInput!) { register(input: $input) { __typename } }";
+        let input = json!({"email": "ada@example.com", "password": PASSWORD});
+        self.ask(json!({"query": query, "variables": {"input": input}}), None, "192.0.2.1").await;
+        let login = self.login("ada@example.com", PASSWORD, "192.0.2.1").await;
+        login["data"]["login"]["tokens"]["accessToken"].as_str().unwrap().to_owned()
+    }
+
+    /// Somebody who looks at their account again and again, at least for a while and until it is over.
+    async fn look_around(&self, token: &str, is_going_on: &AtomicBool) -> Latency {
+        let (mut times, began) = (Vec::new(), Instant::now());
+        while is_going_on.load(Ordering::Relaxed) || began.elapsed() < ATTACK / 3 {
+            let asked = Instant::now();
+            let me = self.ask(json!({"query": "{ me { email } }"}), Some(token), "192.0.2.1").await;
+            assert_eq!(me["data"]["me"]["email"], "ada@example.com", "{me}");
+            times.push(asked.elapsed());
+            tokio::time::sleep(LOOKS).await;
+        }
+        times.sort();
+        Latency(times[times.len() / 2], times[times.len() * 95 / 100])
+    }
+
+    /// Everybody tries what `guess` says, again and again, and somebody looks at their account meanwhile.
+    async fn attack<'a>(
+        &self,
+        token: &str,
+        guess: impl Fn(usize, usize) -> (String, &'a str, String),
+    ) -> Counts {
+        let (looked_at, told_to_wait, unavailable) =
+            (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        let (is_going_on, began) = (AtomicBool::new(true), Instant::now());
+        let attackers = join_all((0..ATTACKERS).map(|client| {
+            let (guess, looked_at, told_to_wait, unavailable) =
+                (&guess, &looked_at, &told_to_wait, &unavailable);
+            async move {
+                for number in 0.. {
+                    if began.elapsed() > ATTACK {
+                        break;
+                    }
+                    let (email, password, address) = guess(client, number);
+                    let answer = self.login(&email, password, &address).await;
+                    let count = match answer["data"]["login"]["code"].as_str() {
+                        Some("RATE_LIMITED") => told_to_wait,
+                        None if answer.get("errors").is_some() => unavailable,
+                        _ => looked_at,
+                    };
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }));
+        let attack = async {
+            attackers.await;
+            is_going_on.store(false, Ordering::Relaxed);
+        };
+        let ((), me) = tokio::join!(attack, self.look_around(token, &is_going_on));
+        Counts {
+            looked_at: looked_at.into_inner(),
+            told_to_wait: told_to_wait.into_inner(),
+            unavailable: unavailable.into_inner(),
+            seconds: began.elapsed().as_secs_f64(),
+            me,
+        }
+    }
+
+    /// A number that Linux tells of the process.
+    fn kilobytes(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
+
+impl Counts {
+    #[expect(clippy::cast_precision_loss, reason = "these are small")]
+    fn print(&self, what: &str) {
+        let Self { looked_at, told_to_wait, unavailable, seconds, me } = self;
+        println!("  `me` meanwhile        {me}");
+        println!(
+            "  {what}             {looked_at} in {seconds:.0} s: {:.1} a second",
+            *looked_at as f64 / seconds
+        );
+        println!("  refused               {told_to_wait} RATE_LIMITED, {unavailable} SERVICE_UNAVAILABLE");
+    }
+}
+
+impl std::fmt::Display for Latency {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+        write!(f, "p50 {:.1} ms, p95 {:.1} ms", milliseconds(self.0), milliseconds(self.1))
+    }
+}
