@@ -8,6 +8,9 @@ use super::context::request;
 use crate::domain::RequestId;
 use crate::services::{AccessError, Unexpected};
 
+/// How many seconds to wait where nobody can tell.
+pub const SOON: u64 = 1;
+
 /// The extension of an error that says how many seconds to wait.
 pub const RETRY_AFTER: &str = "retryAfterSeconds";
 
@@ -47,12 +50,13 @@ pub(super) fn unexpected(ctx: &Context<'_>, error: &Unexpected) -> Error {
     let (code, message) = match error {
         Unexpected::Unavailable { .. } => {
             tracing::warn!(error = cause, "a request could not be served");
+            wait = Some(SOON);
             ("SERVICE_UNAVAILABLE", "The service cannot do this at the moment. Try again soon.")
         }
         Unexpected::Overloaded { retry_after, .. } => {
             // Not a warning each: a flood of requests is not to become a flood of lines.
             tracing::debug!(error = cause, "a request could not be served");
-            wait = Some(wait_seconds(*retry_after).max(1));
+            wait = Some(wait_seconds(*retry_after).max(SOON));
             ("SERVICE_UNAVAILABLE", "The service has too much to do at the moment. Try again in a while.")
         }
         Unexpected::Fault { .. } => {

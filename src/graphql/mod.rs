@@ -29,7 +29,7 @@ pub use context::RequestContext;
 pub use cookie::{CookieChange, RefreshCookie};
 pub use device::NewDeviceToken;
 pub use document::{DocumentError, admit};
-pub use error::{RETRY_AFTER, sentence};
+pub use error::{RETRY_AFTER, SOON, sentence};
 pub use mutation::Mutation;
 pub use query::Query;
 pub use trusted::{TrustedDocuments, TrustedDocumentsError, document_id, find_document};

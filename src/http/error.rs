@@ -4,6 +4,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::graphql;
+
 /// Why a request did not reach the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum HttpError {
@@ -69,11 +71,15 @@ impl IntoResponse for HttpError {
             Self::ForeignOrigin | Self::CrossSite => "FORBIDDEN",
             _ => "BAD_REQUEST",
         };
-        let body = json!({"errors": [{"message": self.to_string(), "extensions": {"code": code}}]});
+        let mut extensions = json!({"code": code});
+        if self == Self::Unavailable {
+            extensions[graphql::RETRY_AFTER] = graphql::SOON.into();
+        }
+        let body = json!({"errors": [{"message": self.to_string(), "extensions": extensions}]});
         let media_type = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
         let mut response = (self.status(), media_type, body.to_string()).into_response();
         if self == Self::Unavailable {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(header::RETRY_AFTER, graphql::SOON.into());
         }
         let allow = match self {
             Self::MethodNotAllowed => Some("GET, POST"),
