@@ -27,7 +27,7 @@ const PASSWORD: &str = "correct horse battery staple";
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        println!("without limits, {ATTACKERS} clients that log in as often as they can:");
+        println!("without limits, {ATTACKERS} clients that log in as often as they may:");
         let server = Server::start(&[("AUTHQL_RATE_LIMITS", "off")]);
         let token = server.sign_up().await;
         let before = server.kilobytes("VmRSS:");
@@ -162,6 +162,10 @@ impl Server {
                         _ => looked_at,
                     };
                     count.fetch_add(1, Ordering::Relaxed);
+                    // Who only wants to log in comes back when they are told to; attackers come back at once.
+                    if let Some(seconds) = answer["errors"][0]["extensions"]["retryAfterSeconds"].as_u64() {
+                        tokio::time::sleep(Duration::from_secs(seconds)).await;
+                    }
                 }
             }
         }));
