@@ -327,7 +327,7 @@ type MailerAndMailbox = (Arc<dyn Mailer>, Option<Arc<dyn Mailbox>>);
 
 /// An SMTP server, or files that the mailbox page shows.
 fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, StartError> {
-    let MailConfig { smtp_url, sender, templates, concurrency, .. } = &config.mail;
+    let MailConfig { smtp_url, sender, templates, .. } = &config.mail;
     if let Some(sender) = sender {
         smtp::sender(sender)?;
     }
@@ -343,7 +343,7 @@ fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, St
         if templates.chosen_sender().is_none() {
             return Err(StartError::NoSender);
         }
-        return Ok((Arc::new(SmtpMailer::new(url.expose_secret(), templates, *concurrency)?), None));
+        return Ok((Arc::new(SmtpMailer::new(url.expose_secret(), templates)?), None));
     }
     let folder = data.get()?.private_folder("mail")?;
     let files = Arc::new(FileMailbox::new(folder, templates, stationery));

@@ -85,7 +85,7 @@ pub enum SendError {
 /// Handing a mail over to where its owner reads it.
 #[async_trait]
 pub trait Mailer: Send + Sync + 'static {
-    /// Renders and sends the mail. The `Message-ID` MUST be the same at each try. Waits a minute at most.
+    /// Renders and sends the mail. The `Message-ID` MUST be the same at each try. Waits under two minutes.
     async fn send(&self, mail: &Mail) -> Result<(), SendError>;
 }
 

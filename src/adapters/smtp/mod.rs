@@ -1,28 +1,34 @@
-//! Mails over SMTP, through lettre's pool of connections.
+//! Mails over SMTP.
+
+mod lines;
+mod server;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
-use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
-use url::Url;
+use lettre::{Address, Message};
 
+use self::lines::{Failure, Lines, TimeLimits};
+use self::server::MailServer;
 use super::templates::Templates;
 use crate::domain::{Language, Mail};
 use crate::ports::{Mailer, SendError};
 
-/// How long a connection may take to come about. lettre limits no later step of a conversation: [`MAIL_TIMEOUT`] is for all.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a whole mail may take, the server's thinking after `DATA` included, for which RFC 5321 4.5.3.2.6 asks patience: who
-/// gives up too early sends a duplicate.
-const MAIL_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long the server may take for each step of a mail.
+const LIMITS: TimeLimits = TimeLimits {
+    connection: Duration::from_secs(10),
+    reply: Duration::from_secs(20),
+    acceptance: Duration::from_mins(1),
+};
+/// How long a whole mail may take, however slow each step is: less than a worker has it for itself.
+const MAIL_LIMIT: Duration = Duration::from_secs(100);
 
 /// [`Mailer`] over SMTP.
 pub struct SmtpMailer {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    lines: Lines,
     from: Mailbox,
     templates: Templates,
 }
@@ -39,22 +45,17 @@ pub enum SmtpSettingsError {
 }
 
 impl SmtpMailer {
-    /// Mails through the server at `url`, over `concurrency` connections at most. Connects when the first mail is sent.
+    /// Mails through the server at `url`. Connects when the first mail is sent, over as many lines as mails are sent at once.
     ///
     /// `smtps://` speaks TLS from the start, `smtp://` insists on STARTTLS; `smtp://…?tls=none` does without, and
     /// `?tls=opportunistic` where the server has none.
     ///
     /// # Errors
     /// See [`SmtpSettingsError`].
-    pub fn new(url: &str, templates: Templates, concurrency: usize) -> Result<Self, SmtpSettingsError> {
+    pub fn new(url: &str, templates: Templates) -> Result<Self, SmtpSettingsError> {
         let from = sender(templates.sender())?;
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&with_tls(url)?)
-            .map_err(|error| SmtpSettingsError::Url(error.to_string()))?
-            .timeout(Some(CONNECT_TIMEOUT))
-            .hello_name(ClientId::Domain(from.email.domain().to_owned()))
-            .pool_config(PoolConfig::new().max_size(u32::try_from(concurrency).unwrap_or(u32::MAX)))
-            .build();
-        Ok(Self { transport, from, templates })
+        let hello = ClientId::Domain(from.email.domain().to_owned());
+        Ok(Self { lines: Lines::new(MailServer::parse(url)?, hello, LIMITS), from, templates })
     }
 
     fn message(&self, mail: &Mail) -> Result<Message, SendError> {
@@ -85,12 +86,12 @@ impl SmtpMailer {
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Mail) -> Result<(), SendError> {
-        let sending = self.transport.send(self.message(mail)?);
-        match tokio::time::timeout(MAIL_TIMEOUT, sending).await {
-            Ok(Ok(_)) => Ok(()),
+        let message = self.message(mail)?;
+        match tokio::time::timeout(MAIL_LIMIT, self.lines.send(&message)).await {
+            Ok(Ok(())) => Ok(()),
             Ok(Err(error)) if is_final(&error) => Err(SendError::Permanent(full_text(&error))),
             Ok(Err(error)) => Err(SendError::Transient(full_text(&error))),
-            Err(_) => Err(SendError::Transient("the mail took longer than a minute".to_owned())),
+            Err(_) => Err(SendError::Transient("the mail took longer than 100 seconds".to_owned())),
         }
     }
 }
@@ -101,7 +102,8 @@ fn raw_header(name: &'static str, text: &str) -> HeaderValue {
 
 /// Whether the server refused this mail for good, and not us: with a wrong password, or without TLS, no mail is at fault, and
 /// all are tried again when the operator has mended it (RFC 4954 6, RFC 5321 4.2.3).
-fn is_final(error: &lettre::transport::smtp::Error) -> bool {
+fn is_final(failure: &Failure) -> bool {
+    let Failure::Smtp(error) = failure else { return false };
     let Some(code) = error.status() else { return false };
     error.is_permanent()
         && !["500", "501", "502", "503", "504", "523", "530", "534", "535", "538"]
@@ -114,24 +116,6 @@ fn is_final(error: &lettre::transport::smtp::Error) -> bool {
 /// [`SmtpSettingsError::From`].
 pub fn sender(text: &str) -> Result<Mailbox, SmtpSettingsError> {
     text.parse().map_err(|_| SmtpSettingsError::From)
-}
-
-/// The URL in lettre's form, which takes `smtp://` for no TLS where we take it for STARTTLS.
-fn with_tls(url: &str) -> Result<String, SmtpSettingsError> {
-    let mut url = Url::parse(url).map_err(|error| SmtpSettingsError::Url(error.to_string()))?;
-    if url.scheme() != "smtp" && url.scheme() != "smtps" {
-        return Err(SmtpSettingsError::Url("its scheme is neither smtp nor smtps".to_owned()));
-    }
-    match url.query() {
-        Some("tls=none") => url.set_query(None),
-        None if url.scheme() == "smtp" => url.set_query(Some("tls=required")),
-        None | Some("tls=required" | "tls=opportunistic") => {}
-        Some(_) => {
-            let advice = "what follows the ? is neither tls=required, tls=opportunistic nor tls=none";
-            return Err(SmtpSettingsError::Url(advice.to_owned()));
-        }
-    }
-    Ok(url.into())
 }
 
 /// An error with its causes on one line.
@@ -160,7 +144,7 @@ mod tests {
         };
         let templates = Templates::load(&stationery).unwrap();
         let (mail, _) = templates.samples(Language::Russian).unwrap().remove(0);
-        let mailer = SmtpMailer::new("smtp://localhost", templates, 1).unwrap();
+        let mailer = SmtpMailer::new("smtp://localhost", templates).unwrap();
         let source = String::from_utf8(mailer.message(&mail).unwrap().formatted()).unwrap();
         let headers: Vec<&str> = source.split("\r\n\r\n").next().unwrap().lines().collect();
         for header in [
@@ -172,16 +156,5 @@ mod tests {
             assert!(headers.contains(&header), "{source}");
         }
         assert!(source.is_ascii() && source.lines().all(|line| line.len() <= 998), "{source}");
-    }
-
-    #[test]
-    fn tls_is_required_unless_the_operator_says_otherwise() {
-        assert_eq!(with_tls("smtp://host").unwrap(), "smtp://host?tls=required");
-        assert_eq!(with_tls("smtp://host:25?tls=none").unwrap(), "smtp://host:25");
-        assert_eq!(with_tls("smtp://host?tls=opportunistic").unwrap(), "smtp://host?tls=opportunistic");
-        assert_eq!(with_tls("smtps://u:p@host").unwrap(), "smtps://u:p@host");
-        assert!(with_tls("http://host").is_err());
-        assert!(with_tls("smtp://host?tls=bogus").is_err());
-        assert!(with_tls("host:25").is_err());
     }
 }
