@@ -22,7 +22,8 @@ use crate::adapters::postgres::Database;
 use crate::config::{Config, HttpConfig};
 use crate::ports::Clock;
 use crate::services::{
-    EventHistory, Housekeeping, MailDesk, Mailing, Mirror, Refusals, Sightings, Signing, UserDesk,
+    EventHistory, Housekeeping, MailDesk, Mailing, Mirror, Refusals, SessionDesk, Sightings, Signing,
+    UserDesk,
 };
 use crate::worker::WorkerSettings;
 use crate::{http, worker};
@@ -182,6 +183,14 @@ pub async fn keys(config: &Config, clock: Arc<dyn Clock>) -> Result<Signing, Sta
 /// See [`StartError`].
 pub async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, StartError> {
     desks::users(config, clock).await
+}
+
+/// The sessions in the database of `DATABASE_URL`, which is brought up to date, for an operator to look after.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn sessions(config: &Config, clock: Arc<dyn Clock>) -> Result<SessionDesk, StartError> {
+    desks::sessions(config, clock).await
 }
 
 /// The mails in the database of `DATABASE_URL`, which is brought up to date, for an operator to look after.

@@ -4,6 +4,7 @@ mod banner;
 mod events;
 mod keys;
 mod mail;
+mod sessions;
 mod templates;
 mod users;
 
@@ -60,6 +61,11 @@ enum Command {
     /// Needs `DATABASE_URL`, `AUTHQL_SECRET` and `AUTHQL_PUBLIC_URL`, the same as the server's.
     #[command(subcommand)]
     Users(users::Command),
+    /// End all sessions at once
+    ///
+    /// Needs `DATABASE_URL`, `AUTHQL_SECRET` and `AUTHQL_PUBLIC_URL`, the same as the server's.
+    #[command(subcommand)]
+    Sessions(sessions::Command),
     /// Look into what happened to accounts, sessions and signing keys
     ///
     /// Newest first, one line each. Needs `DATABASE_URL`, the same as the server's.
@@ -85,6 +91,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Mail(command) => in_runtime(mail::run(command)),
         Command::Templates(command) => templates::run(command),
         Command::Users(command) => in_runtime(users::run(command)),
+        Command::Sessions(command) => in_runtime(sessions::run(command)),
         Command::Events(arguments) => in_runtime(events::run(arguments)),
     };
     match result {

@@ -1,4 +1,4 @@
-//! The program: `authql serve | migrate | keys | events | mail | templates | users | schema`.
+//! The program: see its commands in `cli.rs`.
 
 mod cli;
 

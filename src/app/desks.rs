@@ -5,25 +5,40 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::StartError;
-use super::compose::{accelerators, hasher};
+use super::compose::{accelerators, hasher, keys};
 use crate::adapters::password_hashing::KnownFormats;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, PasswordsConfig};
 use crate::ports::Clock;
-use crate::services::{EventHistory, MailDesk, Mirror, PasswordChoice, UserDesk};
+use crate::services::{EventHistory, MailDesk, Mirror, PasswordChoice, SessionDesk, UserDesk};
 
 pub(super) async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, StartError> {
     let database = database(config).await?;
-    let revocations = accelerators(&config.stores, &clock)?.revocations;
-    let sessions = Arc::new(database.sessions());
     let passwords = PasswordsConfig { lanes: 1, ..config.passwords };
     Ok(UserDesk {
-        clock: clock.clone(),
         directory: Arc::new(database.user_directory()),
         formats: Arc::new(KnownFormats),
         passwords: PasswordChoice { hasher: Arc::new(hasher(passwords)?), policy: passwords.policy },
-        mirror: Mirror::new(revocations, sessions, clock, config.sessions.blacklist_ttl()),
+        mirror: mirror(config, &database, &clock)?,
+        clock,
     })
+}
+
+pub(super) async fn sessions(config: &Config, clock: Arc<dyn Clock>) -> Result<SessionDesk, StartError> {
+    let signing = keys(config, clock.clone()).await?;
+    let database = database(config).await?;
+    Ok(SessionDesk {
+        directory: Arc::new(database.user_directory()),
+        signing,
+        mirror: mirror(config, &database, &clock)?,
+        clock,
+    })
+}
+
+fn mirror(config: &Config, database: &Database, clock: &Arc<dyn Clock>) -> Result<Mirror, StartError> {
+    let revocations = accelerators(&config.stores, clock)?.revocations;
+    let sessions = Arc::new(database.sessions());
+    Ok(Mirror::new(revocations, sessions, clock.clone(), config.sessions.blacklist_ttl()))
 }
 
 pub(super) async fn mails(config: &Config, clock: Arc<dyn Clock>) -> Result<MailDesk, StartError> {

@@ -29,6 +29,8 @@ pub enum EventKind {
     LoggedOutEverywhere,
     /// A session was ended from another one.
     SessionRevoked,
+    /// An operator ended every session.
+    SessionEndedByOperator,
     /// There were too many attempts.
     Throttled,
     /// Somebody who is signed in gave a wrong password for something that needs it.
@@ -72,7 +74,7 @@ pub enum EventOutcome {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Registered,
         Self::RegistrationRepeated,
         Self::EmailVerified,
@@ -84,6 +86,7 @@ impl EventKind {
         Self::LoggedOut,
         Self::LoggedOutEverywhere,
         Self::SessionRevoked,
+        Self::SessionEndedByOperator,
         Self::Throttled,
         Self::PasswordWrong,
         Self::PasswordResetRequested,
@@ -116,6 +119,7 @@ impl EventKind {
             Self::LoggedOut => "logged_out",
             Self::LoggedOutEverywhere => "logged_out_everywhere",
             Self::SessionRevoked => "session_revoked",
+            Self::SessionEndedByOperator => "session_ended_by_operator",
             Self::Throttled => "throttled",
             Self::PasswordWrong => "password_wrong",
             Self::PasswordResetRequested => "password_reset_requested",
@@ -157,6 +161,7 @@ impl EventKind {
             | Self::LoggedOut
             | Self::LoggedOutEverywhere
             | Self::SessionRevoked
+            | Self::SessionEndedByOperator
             | Self::PasswordResetRequested
             | Self::PasswordReset
             | Self::PasswordChanged

@@ -46,6 +46,8 @@ pub enum SessionEnd {
     PasswordChanged,
     /// An operator shut the account.
     Disabled,
+    /// An operator ended all there were.
+    Operator,
     /// The account was deleted.
     Deleted,
 }
@@ -166,6 +168,7 @@ impl SessionEnd {
             Self::PasswordChanged => EventKind::PasswordChanged,
             Self::Deleted => EventKind::AccountDeleted,
             Self::Disabled => EventKind::AccountDisabled,
+            Self::Operator => EventKind::SessionEndedByOperator,
         }
     }
 
@@ -178,6 +181,7 @@ impl SessionEnd {
             Self::Reuse => "reuse",
             Self::PasswordChanged => "password_changed",
             Self::Disabled => "disabled",
+            Self::Operator => "operator",
             Self::Deleted => "deleted",
         }
     }

@@ -88,6 +88,8 @@ pub(super) enum SecurityEventKind {
     LoggedOutEverywhere,
     /// A session was ended from another one.
     SessionRevoked,
+    /// An operator ended every session of every account.
+    SessionEndedByOperator,
     /// There were too many attempts.
     Throttled,
     /// Somebody who was signed in gave a wrong password for something that needs it.

@@ -163,6 +163,21 @@ impl Signing {
         Ok(is_retired)
     }
 
+    /// Takes every key away and publishes new ones: for when tokens may be about that nobody has a record of. Answers how many
+    /// were taken away.
+    ///
+    /// # Errors
+    /// See [`SigningError`]; repeating it is safe.
+    #[instrument(name = "service.replace_keys", skip_all)]
+    pub async fn replace_all(&self) -> Result<usize, SigningError> {
+        let mut retired = 0;
+        for stored in self.keys.load().await? {
+            retired += usize::from(self.retire(&stored.key.id).await?);
+        }
+        self.keep().await?;
+        Ok(retired)
+    }
+
     /// Puts the stored keys into use. One that is in use already is not opened again: it may have been sealed under a newer
     /// secret meanwhile.
     async fn adopt(&self, stored: &[StoredKey]) -> Result<(), SigningError> {

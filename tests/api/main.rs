@@ -9,6 +9,7 @@ mod abuse;
 mod access;
 mod account;
 mod authentication;
+mod backup;
 mod browser;
 mod canary;
 mod cookie_mode;
