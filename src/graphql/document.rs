@@ -3,10 +3,12 @@
 //! Fragments are followed as often as they are spread, so that a few lines cannot stand for a million fields; whatever has
 //! been followed so far stops the count as soon as it is too much.
 
-use async_graphql::parser::types::{
-    Directive, ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
-};
-use async_graphql::{Name, Positioned, Request, ServerError, Value};
+mod count;
+
+use async_graphql::parser::types::{OperationDefinition, OperationType};
+use async_graphql::{Name, Request, ServerError, Value};
+
+use self::count::Count;
 
 /// The most characters of a document.
 const MAX_CHARACTERS: usize = 15_000;
@@ -17,32 +19,6 @@ const MAX_TOKENS: usize = 1_000;
 const MAX_OPEN: usize = 50;
 /// The most operations of a document.
 const MAX_OPERATIONS: usize = 10;
-/// The most fields and spreads, each as often as it is reached. The introspection query of tools has about 220.
-const MAX_SELECTIONS: usize = 500;
-/// The most aliases.
-const MAX_ALIASES: usize = 15;
-/// The most directives of a document, and of one field.
-const MAX_DIRECTIVES: (usize, usize) = (50, 3);
-/// The deepest field. That of introspection, which asks nothing of the services, may be deeper.
-const MAX_DEPTH: usize = 6;
-const MAX_INTROSPECTION_DEPTH: usize = 20;
-
-/// The operations that check a password or a token, or cause a mail. One in a request: a mutation goes on after a failed field, so twenty
-/// aliased logins would be twenty guesses.
-const CREDENTIAL_OPERATIONS: [&str; 11] = [
-    "changePassword",
-    "confirmEmailChange",
-    "deleteAccount",
-    "login",
-    "refresh",
-    "register",
-    "requestEmailChange",
-    "requestPasswordReset",
-    "resendVerification",
-    "resetPassword",
-    "verifyEmail",
-];
-
 /// Why a document is not run.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
@@ -119,16 +95,14 @@ struct Inspected {
 
 fn inspect(request: &mut Request, introspection: bool) -> Result<Inspected, DocumentError> {
     check_text(&request.query)?;
-    let chosen = request.operation_name.clone();
+    let (chosen, numbers) = (request.operation_name.clone(), count::numbers(&request.variables));
     let document = request.parsed_query().map_err(|error| DocumentError::Syntax(without_source(&error)))?;
     if document.operations.iter().count() > MAX_OPERATIONS {
         return Err(too_much(format!("has more than {MAX_OPERATIONS} operations")));
     }
     let (mut is_mutation, mut required) = (false, Vec::new());
     for (name, operation) in document.operations.iter() {
-        let mut count =
-            Count { document, introspection, selections: 0, aliases: 0, directives: 0, credentials: 0 };
-        count.operation(&operation.node)?;
+        Count::new(document, &operation.node, &numbers, introspection).operation()?;
         if chosen.is_none() || name.map(Name::as_str) == chosen.as_deref() {
             is_mutation |= operation.node.ty == OperationType::Mutation;
             required.extend(required_variables(&operation.node));
@@ -170,101 +144,6 @@ fn check_text(text: &str) -> Result<(), DocumentError> {
         return Err(too_much(format!("has more than {MAX_TOKENS} tokens")));
     }
     Ok(())
-}
-
-/// What has been met of one operation.
-struct Count<'a> {
-    document: &'a ExecutableDocument,
-    introspection: bool,
-    selections: usize,
-    aliases: usize,
-    directives: usize,
-    credentials: usize,
-}
-
-impl Count<'_> {
-    fn operation(&mut self, operation: &OperationDefinition) -> Result<(), DocumentError> {
-        self.directives(&operation.directives)?;
-        let is_mutation = operation.ty == OperationType::Mutation;
-        self.selection_set(&operation.selection_set.node, 1, MAX_DEPTH, is_mutation)
-    }
-
-    /// `is_root` while the fields are those of the mutation itself.
-    fn selection_set(
-        &mut self,
-        set: &SelectionSet,
-        depth: usize,
-        deepest: usize,
-        is_root: bool,
-    ) -> Result<(), DocumentError> {
-        for selection in &set.items {
-            self.selections += 1;
-            if self.selections > MAX_SELECTIONS {
-                return Err(too_much(format!(
-                    "asks for more than {MAX_SELECTIONS} fields, fragments counted as often as they are spread"
-                )));
-            }
-            match &selection.node {
-                Selection::Field(field) => self.field(&field.node, depth, deepest, is_root)?,
-                Selection::InlineFragment(fragment) => {
-                    self.directives(&fragment.node.directives)?;
-                    self.selection_set(&fragment.node.selection_set.node, depth, deepest, is_root)?;
-                }
-                Selection::FragmentSpread(spread) => {
-                    self.directives(&spread.node.directives)?;
-                    // One that is not there is left to the validation.
-                    let document = self.document;
-                    if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
-                        self.selection_set(&fragment.node.selection_set.node, depth, deepest, is_root)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn field(
-        &mut self,
-        field: &Field,
-        depth: usize,
-        deepest: usize,
-        is_root: bool,
-    ) -> Result<(), DocumentError> {
-        self.directives(&field.directives)?;
-        if depth > deepest {
-            return Err(too_much(format!("is deeper than {deepest} fields")));
-        }
-        self.aliases += usize::from(field.alias.is_some());
-        if self.aliases > MAX_ALIASES {
-            return Err(too_much(format!("has more than {MAX_ALIASES} aliases")));
-        }
-        let name = field.name.node.as_str();
-        self.credentials += usize::from(is_root && CREDENTIAL_OPERATIONS.contains(&name));
-        if self.credentials > 1 {
-            return Err(too_much(
-                "has more than one operation that checks a password or a token, or sends a mail, such as login: send \
-                 each in a request of its own"
-                    .to_owned(),
-            ));
-        }
-        let is_introspection = name.starts_with("__") && name != "__typename";
-        if is_introspection && !self.introspection {
-            return Err(DocumentError::Introspection);
-        }
-        let deepest = if is_introspection { MAX_INTROSPECTION_DEPTH } else { deepest };
-        self.selection_set(&field.selection_set.node, depth + 1, deepest, false)
-    }
-
-    fn directives(&mut self, directives: &[Positioned<Directive>]) -> Result<(), DocumentError> {
-        let (of_document, of_field) = MAX_DIRECTIVES;
-        self.directives += directives.len();
-        if directives.len() > of_field || self.directives > of_document {
-            return Err(too_much(format!(
-                "has more than {of_document} directives, or more than {of_field} in one place"
-            )));
-        }
-        Ok(())
-    }
 }
 
 fn too_much(what: String) -> DocumentError {

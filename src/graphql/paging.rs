@@ -9,8 +9,8 @@ use super::error::bad_user_input;
 use crate::domain::{Listing, Page, PageEnd};
 
 /// How many a page has at most, and how many it has when nothing is asked for.
-const MAX_PAGE: u16 = 100;
-const DEFAULT_PAGE: u16 = 20;
+pub(super) const MAX_PAGE: u16 = 100;
+pub(super) const DEFAULT_PAGE: u16 = 20;
 
 /// A place in a list, for `after` and `before`. Clients get it in base64url, so that nobody builds one by hand.
 pub(super) trait Cursor: Sized {

@@ -1,8 +1,10 @@
 //! What is admitted, and what each refusal says.
 
 use async_graphql::Variables;
+use async_graphql::parser::types::{FieldDefinition, TypeKind, TypeSystemDefinition};
 use serde_json::json;
 
+use super::count::CONNECTIONS;
 use super::*;
 
 fn admitted(document: &str) -> Result<bool, String> {
@@ -61,6 +63,53 @@ fn every_size_has_its_limit() {
         let refusal = refusal(&document);
         assert!(refusal.contains(expected), "{refusal}");
     }
+}
+
+#[test]
+fn a_field_costs_as_much_as_its_page_has_entries() {
+    let cost = |arguments: &str, variables: serde_json::Value| {
+        // An entry costs 31 in each of the two.
+        let list = format!("sessions{arguments} {{ edges {{ {} }} }} ", "a ".repeat(30));
+        let document = format!("query q($n: Int, $d: Int = 100) {{ me {{ {list} b: {list} }} }}");
+        let request = Request::new(document).variables(Variables::from_json(variables));
+        admit(&mut { request }, true).map_err(|error| error.to_string())
+    };
+    for (arguments, variables) in [
+        ("(first: 100)", json!({})),
+        ("(last: 100)", json!({})),
+        ("(first: 1, last: 100)", json!({})),
+        ("(first: $n)", json!({"n": 100})),
+        ("(first: $d)", json!({})),
+        // What is refused later counts as the longest page.
+        ("(first: 2000000000)", json!({})),
+    ] {
+        let refusal = cost(arguments, variables).unwrap_err();
+        assert!(refusal.contains("costs more than 5000"), "{arguments}: {refusal}");
+    }
+    for (arguments, variables) in [
+        ("", json!({})),
+        ("(first: 20)", json!({})),
+        ("(first: $n)", json!({"n": 20})),
+        ("(first: $n)", json!({})),
+        ("(first: $d)", json!({"d": 5})),
+    ] {
+        assert_eq!(cost(arguments, variables), Ok(false), "{arguments}");
+    }
+}
+
+#[test]
+fn every_list_of_the_schema_has_its_cost() {
+    let schema = async_graphql::parser::parse_schema(crate::graphql::sdl()).unwrap();
+    let mut pages = Vec::new();
+    for definition in schema.definitions {
+        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let TypeKind::Object(object) = definition.node.kind else { continue };
+        let fields = object.fields.into_iter().map(|field| field.node);
+        let is_page = |field: &FieldDefinition| field.ty.node.to_string().ends_with("Connection!");
+        pages.extend(fields.filter(is_page).map(|field| field.name.node.to_string()));
+    }
+    pages.sort_unstable();
+    assert_eq!(pages, CONNECTIONS);
 }
 
 #[test]
