@@ -1,0 +1,89 @@
+//! A running program and its client.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(super) const PASSWORD: &str = "correct horse battery staple";
+const LOGIN: &str = "mutation ($input: LoginInput!) { login(input: $input) { __typename \
+    ... on LoginSuccess { tokens { accessToken refreshToken } } ... on AuthFailure { code } } }";
+
+/// A running program and its client.
+pub(super) struct Server {
+    child: Child,
+    url: String,
+    client: Client,
+    _folder: TempDir,
+}
+
+impl Server {
+    pub(super) fn start(settings: &[(&str, &str)]) -> Self {
+        // PostgreSQL does not run as root but as another user, who has to be able to enter.
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+        let folder = tempfile::Builder::new().permissions(permissions).tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_authql"))
+            .current_dir(folder.path())
+            .env("AUTHQL_LOG", "warn")
+            .envs(settings.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut banner = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let line = banner.find(|line| line.contains("/graphql")).unwrap();
+        // It may not have finished, and somebody has to listen.
+        std::thread::spawn(move || banner.for_each(drop));
+        let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap().to_owned();
+        Self { child, url, client: Client::new(), _folder: folder }
+    }
+
+    pub(super) async fn ask(&self, body: Value, bearer: Option<&str>, address: &str) -> Value {
+        let mut request = self.client.post(&self.url).header("X-Forwarded-For", address).json(&body);
+        if let Some(token) = bearer {
+            request = request.bearer_auth(token);
+        }
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    pub(super) async fn login(&self, email: &str, password: &str, address: &str) -> Value {
+        let input = json!({"email": email, "password": password});
+        self.ask(json!({"query": LOGIN, "variables": {"input": input}}), None, address).await
+    }
+
+    /// An account, and an access token of it.
+    pub(super) async fn sign_up(&self) -> String {
+        let query = "mutation ($input: RegisterInput!) { register(input: $input) { __typename } }";
+        let input = json!({"email": "ada@example.com", "password": PASSWORD});
+        self.ask(json!({"query": query, "variables": {"input": input}}), None, "192.0.2.1").await;
+        let login = self.login("ada@example.com", PASSWORD, "192.0.2.1").await;
+        login["data"]["login"]["tokens"]["accessToken"].as_str().unwrap().to_owned()
+    }
+
+    /// The processor time of all its threads so far, those of PostgreSQL and Redis left out.
+    pub(super) fn processor_time(&self) -> Duration {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let times = tasks.filter_map(|task| {
+            let schedule = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            schedule.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+        });
+        times.sum()
+    }
+
+    /// A number that Linux tells of the process.
+    pub(super) fn kilobytes(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
