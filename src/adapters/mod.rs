@@ -1,5 +1,6 @@
 //! The world: one library each, behind the [ports](crate::ports).
 
+pub mod breached_passwords;
 pub mod clock;
 pub mod device_tokens;
 pub mod embedded;

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::StartError;
+use crate::adapters::breached_passwords::Sha1List;
 use crate::adapters::device_tokens::HmacDeviceTokens;
 use crate::adapters::embedded::{self, PrivatePostgres};
 use crate::adapters::jwt::JwtTokens;
@@ -27,7 +28,7 @@ use crate::config::{Config, ConfigError, MailConfig, PasswordsConfig, StoresConf
 use crate::graphql::{self, InputRules, TrustedDocuments};
 use crate::http::{self, HttpRules};
 use crate::ports::{
-    Clock, MailQueue, Mailbox, Mailer, PasswordHasher, RateLimiter, Revocations, Sessions, Tokens, Users,
+    BreachedPasswords, Clock, MailQueue, Mailbox, Mailer, RateLimiter, Revocations, Sessions, Tokens, Users,
 };
 use crate::services::{
     Access, Accounts, Authentication, EventHistory, Health, Housekeeping, Limits, MailboxPage, Mailing,
@@ -59,7 +60,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let (mailer, mailbox) = mailer(&config, &data)?;
     let Accelerators { revocations, queue, limiter } = accelerators(&config.stores, &clock)?;
     let tokens = tokens(&config, &secrets)?;
-    let hasher = Arc::new(hasher(config.passwords)?);
+    let choice = password_choice(&config.passwords)?;
 
     let (database, embedded) = database(&config.stores, &data).await?;
     let signing = Arc::new(signing(&config, &secrets, &clock, &database, tokens.clone())?);
@@ -72,14 +73,13 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let shared = Shared {
         clock: clock.clone(),
         passwords: Arc::new(Passwords {
-            choice: PasswordChoice { hasher: hasher.clone(), policy: config.passwords.policy },
+            choice,
             users: users.clone(),
             limits: limits.clone(),
             refusals: refusals.clone(),
         }),
         limits,
         refusals,
-        hasher,
         users,
         posting: Arc::new(Posting { queue: queue.clone(), tokens: mail_tokens.clone() }),
         tokens,
@@ -130,7 +130,6 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
 /// What several use cases share.
 struct Shared {
     clock: Arc<dyn Clock>,
-    hasher: Arc<dyn PasswordHasher>,
     users: Arc<dyn Users>,
     passwords: Arc<Passwords>,
     limits: Arc<Limits>,
@@ -155,8 +154,8 @@ fn services(
     Services {
         registration: Registration {
             clock: shared.clock.clone(),
-            hasher: shared.hasher.clone(),
             users: shared.users.clone(),
+            passwords: shared.passwords.clone(),
             recovery: recovery.clone(),
             posting: shared.posting.clone(),
             limits: shared.limits.clone(),
@@ -249,8 +248,16 @@ fn tokens(config: &Config, secrets: &RootSecrets) -> Result<Arc<JwtTokens>, Star
     Ok(Arc::new(tokens))
 }
 
-pub(super) fn hasher(config: PasswordsConfig) -> Result<HashingLanes, StartError> {
-    Ok(HashingLanes::start(config.lanes, config.memory_kib, config.iterations)?)
+pub(super) fn password_choice(config: &PasswordsConfig) -> Result<PasswordChoice, StartError> {
+    let breached = config.breached.as_deref().map(breached_passwords).transpose()?;
+    let hasher = HashingLanes::start(config.lanes, config.memory_kib, config.iterations)?;
+    Ok(PasswordChoice { hasher: Arc::new(hasher), breached, policy: config.policy })
+}
+
+/// The passwords that nobody may choose any more.
+fn breached_passwords(file: &Path) -> Result<Arc<dyn BreachedPasswords>, ConfigError> {
+    let setting = |error| ConfigError::new("AUTHQL_BREACHED_PASSWORDS", format!("names a file that {error}"));
+    Ok(Arc::new(Sha1List::open(file).map_err(setting)?))
 }
 
 fn limits(

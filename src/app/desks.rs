@@ -5,20 +5,20 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::StartError;
-use super::compose::{accelerators, hasher, keys};
+use super::compose::{accelerators, keys, password_choice};
 use crate::adapters::password_hashing::KnownFormats;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, PasswordsConfig};
 use crate::ports::Clock;
-use crate::services::{EventHistory, MailDesk, Mirror, PasswordChoice, SessionDesk, UserDesk};
+use crate::services::{EventHistory, MailDesk, Mirror, SessionDesk, UserDesk};
 
 pub(super) async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, StartError> {
     let database = database(config).await?;
-    let passwords = PasswordsConfig { lanes: 1, ..config.passwords };
+    let passwords = PasswordsConfig { lanes: 1, ..config.passwords.clone() };
     Ok(UserDesk {
         directory: Arc::new(database.user_directory()),
         formats: Arc::new(KnownFormats),
-        passwords: PasswordChoice { hasher: Arc::new(hasher(passwords)?), policy: passwords.policy },
+        passwords: password_choice(&passwords)?,
         mirror: mirror(config, &database, &clock)?,
         clock,
     })

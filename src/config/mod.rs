@@ -94,10 +94,12 @@ pub struct SessionsConfig {
 }
 
 /// Passwords.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct PasswordsConfig {
     /// What a new one must be like. Read from `AUTHQL_PASSWORD_MIN_LENGTH`.
     pub policy: PasswordPolicy,
+    /// The list of those that nobody may choose any more. Read from `AUTHQL_BREACHED_PASSWORDS`.
+    pub breached: Option<PathBuf>,
     /// How many are hashed at once. Read from `AUTHQL_HASH_LANES`.
     pub lanes: usize,
     /// argon2's `m`, in KiB. Read from `AUTHQL_HASH_MEMORY`.
@@ -274,6 +276,7 @@ fn passwords(environment: &Environment) -> Result<PasswordsConfig, ConfigError> 
         policy: PasswordPolicy {
             min_length: environment.number("AUTHQL_PASSWORD_MIN_LENGTH", 8, 8, 128)? as usize,
         },
+        breached: environment.get("AUTHQL_BREACHED_PASSWORDS")?.map(PathBuf::from),
         lanes: environment.number("AUTHQL_HASH_LANES", lanes, 1, 64)? as usize,
         memory_kib: environment.number("AUTHQL_HASH_MEMORY", 19_456, 7_168, 1_048_576)?,
         iterations: environment.number("AUTHQL_HASH_ITERATIONS", 2, 1, 20)?,

@@ -59,6 +59,11 @@ pub enum Weakness {
     },
 }
 
+impl Weakness {
+    /// It has been found in a data breach: attackers have it in their lists.
+    pub const BREACHED: Self = Self::TooCommon { reason: "it has appeared in a data breach" };
+}
+
 impl Password {
     /// Normalises a text to NFC (SP 800-63B-4 3.1.1.2), so that composed and decomposed input log in alike.
     ///

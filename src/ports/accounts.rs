@@ -24,6 +24,15 @@ pub trait PasswordHasher: Send + Sync + 'static {
     async fn verify(&self, password: Password, hash: Option<String>) -> Result<Match, Unexpected>;
 }
 
+/// The passwords that were found in data breaches.
+#[async_trait]
+pub trait BreachedPasswords: Send + Sync + 'static {
+    /// Whether the password is among them.
+    ///
+    /// MUST fail with [`Unexpected::Unavailable`] where it could not be looked up, and MUST NOT answer `false` then.
+    async fn contains(&self, password: &Password) -> Result<bool, Unexpected>;
+}
+
 /// Whether a password is the one that was hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {

@@ -17,8 +17,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use accounts::{
-    AccountChanges, Credentials, HashFormats, Match, NewUser, PasswordHasher, ProfileChange, Registered,
-    UnusableHash, Users,
+    AccountChanges, BreachedPasswords, Credentials, HashFormats, Match, NewUser, PasswordHasher,
+    ProfileChange, Registered, UnusableHash, Users,
 };
 pub use events::{NotedEvent, SecurityEvents};
 pub use limits::{Budget, BudgetKey, DeviceTokens, PasswordFailures, Pseudonyms, RateLimiter};

@@ -35,7 +35,7 @@ pub enum ChangePasswordError {
     /// The current password is another one.
     #[error("the current password is not right")]
     InvalidCredentials,
-    /// The new one is too easy to guess.
+    /// The new one is too easy to guess, or known from a breach.
     #[error(transparent)]
     Weak(#[from] Weakness),
     /// There were too many attempts.

@@ -6,7 +6,7 @@ use crate::domain::{
     Caller, EmailAddress, EventKind, EventSubject, Password, PasswordPolicy, PersonName, User, UserId,
     Weakness,
 };
-use crate::ports::{Credentials, Match, PasswordHasher, Unexpected, Users};
+use crate::ports::{BreachedPasswords, Credentials, Match, PasswordHasher, Unexpected, Users};
 use crate::services::limits::{Guess, GuessError};
 use crate::services::{Limits, Refusals};
 
@@ -21,13 +21,15 @@ pub(crate) struct Passwords {
 /// What hashes a password that somebody chooses.
 pub(crate) struct PasswordChoice {
     pub(crate) hasher: Arc<dyn PasswordHasher>,
+    /// What nobody may choose, where the operator has a list of it.
+    pub(crate) breached: Option<Arc<dyn BreachedPasswords>>,
     pub(crate) policy: PasswordPolicy,
 }
 
 /// Why a password cannot be chosen.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChoiceError {
-    /// It is too easy to guess.
+    /// It is too easy to guess, or known from a breach.
     #[error(transparent)]
     Weak(#[from] Weakness),
     /// Not for clients.
@@ -77,6 +79,11 @@ impl Passwords {
         self.choice.choose(owner, password).await
     }
 
+    /// Hashes a password that is about to be chosen and has been judged by its text already.
+    pub(crate) async fn choose_judged(&self, password: Password) -> Result<String, ChoiceError> {
+        self.choice.choose_judged(password).await
+    }
+
     async fn verify(
         &self,
         found: Option<Credentials>,
@@ -124,10 +131,20 @@ impl Passwords {
 }
 
 impl PasswordChoice {
-    /// Hashes a password that `owner` is about to choose, unless it is too easy to guess.
+    /// Hashes a password that `owner` is about to choose, unless it is too easy to guess or known from a breach.
     pub(crate) async fn choose(&self, owner: &User, password: Password) -> Result<String, ChoiceError> {
         let name = owner.name.as_ref().map(PersonName::as_str).unwrap_or_default();
         password.check_strength(self.policy, &[owner.email.as_str(), name])?;
+        self.choose_judged(password).await
+    }
+
+    /// The same for a password that has been judged by its text already.
+    async fn choose_judged(&self, password: Password) -> Result<String, ChoiceError> {
+        if let Some(breached) = &self.breached
+            && breached.contains(&password).await?
+        {
+            return Err(Weakness::BREACHED.into());
+        }
         Ok(self.hasher.hash(password).await?)
     }
 }

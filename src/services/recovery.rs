@@ -36,7 +36,7 @@ pub enum ResetPasswordError {
     /// The token is unknown, used or expired.
     #[error("the token from the mail does not work, or no longer")]
     InvalidToken,
-    /// The password is too easy to guess. The token still works.
+    /// The password is too easy to guess, or known from a breach. The token still works.
     #[error(transparent)]
     Weak(#[from] Weakness),
     /// There were too many attempts.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tracing::instrument;
 
 use crate::domain::{
-    Caller, EmailAddress, EventKind, Locale, MailTokenPurpose, Password, PersonName, UserId,
+    Caller, EmailAddress, EventKind, Locale, MailTokenPurpose, Password, PersonName, UserId, Weakness,
 };
-use crate::ports::{Clock, Confirmed, NewUser, PasswordHasher, Recovery, Registered, Unexpected, Users};
+use crate::ports::{Clock, Confirmed, NewUser, Recovery, Registered, Unexpected, Users};
 use crate::services::limits::Attempt;
+use crate::services::passwords::{ChoiceError, Passwords};
 use crate::services::posting::Posting;
 use crate::services::{Limits, RateLimited, events};
 
@@ -17,7 +18,7 @@ use crate::services::{Limits, RateLimited, events};
 pub struct NewAccount {
     /// The address used to sign in.
     pub email: EmailAddress,
-    /// Already judged to be strong enough.
+    /// Not a weak one, as far as its text tells.
     pub password: Password,
     /// How the person wants to be called.
     pub name: Option<PersonName>,
@@ -28,7 +29,7 @@ pub struct NewAccount {
 /// The use cases `register`, `verifyEmail` and `resendVerification`.
 pub struct Registration {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) hasher: Arc<dyn PasswordHasher>,
+    pub(crate) passwords: Arc<Passwords>,
     pub(crate) users: Arc<dyn Users>,
     pub(crate) recovery: Arc<dyn Recovery>,
     pub(crate) posting: Arc<Posting>,
@@ -43,6 +44,9 @@ pub enum RegisterError {
     /// The address has an account, and the operator wants that told.
     #[error("an account with this address exists")]
     EmailTaken,
+    /// The password is known from a breach, whoever's address it is.
+    #[error(transparent)]
+    Weak(#[from] Weakness),
     /// There were too many attempts.
     #[error(transparent)]
     RateLimited(#[from] RateLimited),
@@ -87,7 +91,7 @@ impl Registration {
     pub async fn register(&self, account: NewAccount, caller: &Caller) -> Result<(), RegisterError> {
         let NewAccount { email, password, name, locale } = account;
         self.limits.reserve(Attempt::Register(&email), caller).await?;
-        let password_hash = self.hasher.hash(password).await?;
+        let password_hash = self.passwords.choose_judged(password).await?;
         let now = self.clock.now();
         let mail = self.posting.token_mail(MailTokenPurpose::VerifyEmail, now);
         let id = UserId::generate(now);
@@ -136,5 +140,14 @@ impl Registration {
         self.recovery.request_verification(email, mail, now).await?;
         self.posting.announce(mail.id);
         Ok(())
+    }
+}
+
+impl From<ChoiceError> for RegisterError {
+    fn from(error: ChoiceError) -> Self {
+        match error {
+            ChoiceError::Weak(weakness) => Self::Weak(weakness),
+            ChoiceError::Unexpected(error) => Self::Unexpected(error),
+        }
     }
 }

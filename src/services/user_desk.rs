@@ -47,7 +47,7 @@ pub enum CreateUserError {
     /// The address has an account.
     #[error("there is an account with this address already")]
     Taken,
-    /// The password is too easy to guess.
+    /// The password is too easy to guess, or known from a breach.
     #[error(transparent)]
     Weak(#[from] Weakness),
     /// Not for clients.

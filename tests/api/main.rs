@@ -10,6 +10,7 @@ mod access;
 mod account;
 mod authentication;
 mod backup;
+mod breached_passwords;
 mod browser;
 mod canary;
 mod cookie_mode;

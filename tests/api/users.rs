@@ -17,7 +17,7 @@ fn users(app: &TestApp, arguments: &[&str]) -> Output {
 }
 
 /// The same with something on its standard input.
-fn users_given(app: &TestApp, arguments: &[&str], input: &str) -> Output {
+pub(crate) fn users_given(app: &TestApp, arguments: &[&str], input: &str) -> Output {
     let mut child = command(Path::new("/"), &app.operator_settings())
         .arg("users")
         .args(arguments)

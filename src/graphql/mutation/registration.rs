@@ -110,6 +110,7 @@ impl RegistrationMutation {
             Err(error @ RegisterError::EmailTaken) => {
                 Ok(AuthFailure::new(AuthErrorCode::EmailTaken, &error).into())
             }
+            Err(RegisterError::Weak(weakness)) => Ok(refuse("password")(weakness).into()),
             Err(RegisterError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
             Err(RegisterError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }

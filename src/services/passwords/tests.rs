@@ -88,7 +88,11 @@ fn missing() -> Unexpected {
 async fn login(account: Option<Account>) -> (bool, Vec<Option<String>>) {
     let world = Arc::new(World { account, ..World::default() });
     let passwords = Passwords {
-        choice: PasswordChoice { hasher: world.clone(), policy: PasswordPolicy { min_length: 8 } },
+        choice: PasswordChoice {
+            hasher: world.clone(),
+            breached: None,
+            policy: PasswordPolicy { min_length: 8 },
+        },
         users: world.clone(),
         limits: Arc::new(crate::services::limits::tests::none()),
         refusals: crate::services::events::tests::unread(),
