@@ -16,7 +16,7 @@ use crate::adapters::local::{
     DataFolder, DataFolderError, FileMailbox, LocalMailQueue, LocalRateLimiter, LocalRevocations,
 };
 use crate::adapters::mail_tokens::HmacMailTokens;
-use crate::adapters::password_hashing::HashingLanes;
+use crate::adapters::password_hashing::{HashingLanes, Peppers};
 use crate::adapters::postgres::Database;
 use crate::adapters::pseudonyms::HmacPseudonyms;
 use crate::adapters::redis::{Redis, RedisMailQueue, RedisRateLimiter, RedisRevocations};
@@ -35,6 +35,9 @@ use crate::services::{
     Mirror, OwnSessions, PasswordChoice, PasswordRecovery, Passwords, Posting, Refusals, Registration,
     Services, Sightings, Signing,
 };
+
+/// How many logins show which peppers are in use.
+const LATEST_LOGINS: i64 = 100;
 
 /// What was put together.
 pub(super) struct Composition {
@@ -63,6 +66,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let choice = password_choice(&config.passwords)?;
 
     let (database, embedded) = database(&config.stores, &data).await?;
+    require_peppers(&config.passwords, &database).await?;
     let signing = Arc::new(signing(&config, &secrets, &clock, &database, tokens.clone())?);
     signing.keep().await?;
     let (users, sessions) = (Arc::new(database.users()), Arc::new(database.sessions()));
@@ -250,8 +254,22 @@ fn tokens(config: &Config, secrets: &RootSecrets) -> Result<Arc<JwtTokens>, Star
 
 pub(super) fn password_choice(config: &PasswordsConfig) -> Result<PasswordChoice, StartError> {
     let breached = config.breached.as_deref().map(breached_passwords).transpose()?;
-    let hasher = HashingLanes::start(config.lanes, config.memory_kib, config.iterations)?;
+    let peppers = peppers(config)?;
+    let hasher = HashingLanes::start(config.lanes, config.memory_kib, config.iterations, peppers)?;
     Ok(PasswordChoice { hasher: Arc::new(hasher), breached, policy: config.policy })
+}
+
+pub(super) fn peppers(config: &PasswordsConfig) -> Result<Peppers, StartError> {
+    Ok(Peppers::new(config.pepper.as_ref(), config.previous_pepper.as_ref())?)
+}
+
+/// Without a pepper that is in use, everybody's password would be wrong. Who has logged in of late shows which one is.
+async fn require_peppers(config: &PasswordsConfig, database: &Database) -> Result<(), StartError> {
+    let hashes = database.users().hashes_of_latest_logins(LATEST_LOGINS).await?;
+    match peppers(config)?.find_missing(&hashes) {
+        Some(id) => Err(StartError::Pepper(id)),
+        None => Ok(()),
+    }
 }
 
 /// The passwords that nobody may choose any more.

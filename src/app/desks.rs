@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::StartError;
-use super::compose::{accelerators, keys, password_choice};
+use super::compose::{accelerators, keys, password_choice, peppers};
 use crate::adapters::password_hashing::KnownFormats;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, PasswordsConfig};
@@ -17,7 +17,7 @@ pub(super) async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<User
     let passwords = PasswordsConfig { lanes: 1, ..config.passwords.clone() };
     Ok(UserDesk {
         directory: Arc::new(database.user_directory()),
-        formats: Arc::new(KnownFormats),
+        formats: Arc::new(KnownFormats(peppers(&passwords)?)),
         passwords: password_choice(&passwords)?,
         mirror: mirror(config, &database, &clock)?,
         clock,

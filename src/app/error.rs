@@ -60,6 +60,11 @@ pub enum StartError {
         "the signing key {0} in the database opens under neither AUTHQL_SECRET nor AUTHQL_SECRET_PREVIOUS: set AUTHQL_SECRET_PREVIOUS to the secret before this one, or, if it is lost, take the key away with `authql keys retire {0}`"
     )]
     Sealed(KeyId),
+    /// Passwords were hashed with another pepper.
+    #[error(
+        "passwords in the database were hashed with a pepper ({0}) that is neither AUTHQL_PEPPER nor AUTHQL_PEPPER_PREVIOUS: set AUTHQL_PEPPER_PREVIOUS to it, or, if it is lost, do what docs/operating.md says of that"
+    )]
+    Pepper(String),
     /// The port is taken.
     #[error(
         "AUTHQL_LISTEN names {address}, which cannot be listened on ({source}): choose another port, or stop what uses it"

@@ -50,8 +50,15 @@ const NAMES: &[&str] = &[
 ];
 
 /// The settings that may also be given as the name of a file, in a variable with `_FILE` at its end.
-const SECRETS: [&str; 5] =
-    ["DATABASE_URL", "REDIS_URL", "SMTP_URL", "AUTHQL_SECRET", "AUTHQL_SECRET_PREVIOUS"];
+const SECRETS: [&str; 7] = [
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SMTP_URL",
+    "AUTHQL_SECRET",
+    "AUTHQL_SECRET_PREVIOUS",
+    "AUTHQL_PEPPER",
+    "AUTHQL_PEPPER_PREVIOUS",
+];
 
 /// Setting names and their texts.
 #[derive(Default)]

@@ -5,11 +5,11 @@
 mod environment;
 mod limits;
 mod parse;
+mod passwords;
 mod server;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::thread::available_parallelism;
 
 use chrono::TimeDelta;
 use secrecy::SecretString;
@@ -106,6 +106,10 @@ pub struct PasswordsConfig {
     pub memory_kib: u32,
     /// argon2's `t`. Read from `AUTHQL_HASH_ITERATIONS`.
     pub iterations: u32,
+    /// argon2's `K`, what new hashes are made with besides; nothing when `None`. Read from `AUTHQL_PEPPER`.
+    pub pepper: Option<SecretString>,
+    /// What old ones, or those of other instances, were made with. Read from `AUTHQL_PEPPER_PREVIOUS`.
+    pub previous_pepper: Option<SecretString>,
 }
 
 /// Accounts.
@@ -188,7 +192,7 @@ impl Config {
         server::require_what_servers_need(environment, &http, &stores, secret.is_some(), smtp_url.is_some())?;
         Ok(Self {
             sessions: sessions(environment)?,
-            passwords: passwords(environment)?,
+            passwords: passwords::passwords(environment, [secret.as_ref(), previous_secret.as_ref()])?,
             accounts: AccountsConfig {
                 reveals_taken: environment.switch("AUTHQL_REVEAL_TAKEN_EMAIL", false)?,
             },
@@ -266,20 +270,6 @@ fn sessions(environment: &Environment) -> Result<SessionsConfig, ConfigError> {
             idle,
             requirement,
         },
-    })
-}
-
-fn passwords(environment: &Environment) -> Result<PasswordsConfig, ConfigError> {
-    let cores = available_parallelism().map_or(1, std::num::NonZero::get);
-    let lanes = u32::try_from(cores.saturating_sub(1).clamp(1, 64)).unwrap_or(1);
-    Ok(PasswordsConfig {
-        policy: PasswordPolicy {
-            min_length: environment.number("AUTHQL_PASSWORD_MIN_LENGTH", 8, 8, 128)? as usize,
-        },
-        breached: environment.get("AUTHQL_BREACHED_PASSWORDS")?.map(PathBuf::from),
-        lanes: environment.number("AUTHQL_HASH_LANES", lanes, 1, 64)? as usize,
-        memory_kib: environment.number("AUTHQL_HASH_MEMORY", 19_456, 7_168, 1_048_576)?,
-        iterations: environment.number("AUTHQL_HASH_ITERATIONS", 2, 1, 20)?,
     })
 }
 

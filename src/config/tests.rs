@@ -159,6 +159,46 @@ fn a_previous_secret_is_another_one_and_as_good() {
 }
 
 #[test]
+fn a_pepper_is_a_secret_of_its_own() {
+    let other = "a3Vx0mJm1n9cYd8rT5uWzA7bK2eP4hLs6fGiNoQtRvE=";
+    assert!(read(&[]).unwrap().passwords.pepper.is_none());
+    for name in ["AUTHQL_PEPPER", "AUTHQL_PEPPER_PREVIOUS"] {
+        assert!(complaint(&[(name, "changeme")]).starts_with(&format!("{name} is too short")));
+        for secret in ["AUTHQL_SECRET", "AUTHQL_SECRET_PREVIOUS"] {
+            let mut settings = vec![("AUTHQL_SECRET", SECRET), ("AUTHQL_SECRET_PREVIOUS", other)];
+            let theirs = settings.iter().find(|(known, _)| *known == secret).unwrap().1;
+            settings.push((name, theirs));
+            let expected = format!("{name} is the same as AUTHQL_SECRET or AUTHQL_SECRET_PREVIOUS");
+            assert!(complaint(&settings).starts_with(&expected), "{}", complaint(&settings));
+        }
+    }
+    let same = complaint(&[("AUTHQL_PEPPER", other), ("AUTHQL_PEPPER_PREVIOUS", other)]);
+    assert!(same.starts_with("AUTHQL_PEPPER_PREVIOUS is the same as AUTHQL_PEPPER: "), "{same}");
+    let both = read(&[("AUTHQL_PEPPER", SECRET), ("AUTHQL_PEPPER_PREVIOUS", other)]).unwrap().passwords;
+    assert!(both.pepper.is_some() && both.previous_pepper.is_some());
+    // A pepper is taken away like this.
+    assert!(read(&[("AUTHQL_PEPPER_PREVIOUS", other)]).unwrap().passwords.previous_pepper.is_some());
+}
+
+/// As other secrets are.
+#[test]
+fn a_pepper_is_read_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pepper");
+    fs::write(&file, format!("{SECRET}\n")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    for (name, other) in
+        [("AUTHQL_PEPPER_FILE", "AUTHQL_PEPPER"), ("AUTHQL_PEPPER_PREVIOUS_FILE", "AUTHQL_PEPPER_PREVIOUS")]
+    {
+        let settings = [(name, file.to_str().unwrap())];
+        let passwords = read(&settings).unwrap().passwords;
+        assert_eq!(passwords.pepper.is_some(), other == "AUTHQL_PEPPER");
+        assert_eq!(passwords.previous_pepper.is_some(), other != "AUTHQL_PEPPER");
+        assert!(complaint(&[settings[0], (other, SECRET)]).contains("is given twice"));
+    }
+}
+
+#[test]
 fn a_public_server_needs_its_servers() {
     for name in
         ["DATABASE_URL", "REDIS_URL", "SMTP_URL", "AUTHQL_SECRET", "AUTHQL_PUBLIC_URL", "AUTHQL_MAIL_FROM"]

@@ -20,7 +20,7 @@ pub trait PasswordHasher: Send + Sync + 'static {
 
     /// Whether the password is that of `hash`, which [`HashFormats::vet`] has taken, or [`hash`](Self::hash) has made. With
     /// `None`, for an address without an account or an account without a password, it MUST cost what a hash with the current
-    /// parameters does and be [`Match::No`].
+    /// parameters does and be [`Match::No`]; so it MUST where the hash was made with a pepper that is not here.
     async fn verify(&self, password: Password, hash: Option<String>) -> Result<Match, Unexpected>;
 }
 
@@ -40,7 +40,7 @@ pub enum Match {
     No,
     /// It is.
     Yes,
-    /// It is, and was hashed with other parameters than a new one would be.
+    /// It is, and was hashed with other parameters, or another pepper, than a new one would be.
     Outdated,
 }
 
@@ -64,6 +64,9 @@ pub enum UnusableHash {
     /// In the format of that name, and not whole.
     #[error("this {0} hash is not in one piece, or has parts that are not known here")]
     Malformed(&'static str),
+    /// Made with a secret of the other system.
+    #[error("this argon2 hash was made with a pepper (its keyid) that is not known here")]
+    UnknownPepper,
     /// In the format of that name, with parameters that nobody may make a login pay for.
     #[error("this {0} hash would cost a login {1}")]
     TooCostly(&'static str, &'static str),

@@ -7,6 +7,7 @@ use crate::support::program::output;
 use crate::support::{LOGIN, Line, Mood, Program, Proxy, REFRESH, SmtpSink, Target, TestApp, eventually};
 
 const SECRET: &str = "Y2FuYXJ5IGNhbmFyeQ8zKq7tLw2xVd5mRb9uHs4jTe1n";
+const PEPPER: &str = "UGVwcGVyIG9mIGEgY2FuYXJ5b3VzeS1Rz7kLw3xVb8m2e";
 const DATABASE_PASSWORD: &str = "canary-of-postgres-5d1e";
 const REDIS_PASSWORD: &str = "canary-of-redis-7a2f";
 const SMTP_PASSWORD: &str = "canary-of-smtp-9b3c";
@@ -113,6 +114,7 @@ async fn nothing_secret_is_logged_whatever_happens() {
     );
     let secrets = [
         SECRET,
+        PEPPER,
         DATABASE_PASSWORD,
         REDIS_PASSWORD,
         PASSWORD,
@@ -141,7 +143,12 @@ fn check(log: &str, failures: &str, secrets: &[&str]) {
 }
 
 /// What the program is told.
-fn settings(postgres: &Proxy, database: &str, redis: &Proxy, sink: &SmtpSink) -> [(&'static str, String); 9] {
+fn settings(
+    postgres: &Proxy,
+    database: &str,
+    redis: &Proxy,
+    sink: &SmtpSink,
+) -> [(&'static str, String); 10] {
     [
         (
             "DATABASE_URL",
@@ -150,6 +157,7 @@ fn settings(postgres: &Proxy, database: &str, redis: &Proxy, sink: &SmtpSink) ->
         ("REDIS_URL", format!("redis://:{REDIS_PASSWORD}@127.0.0.1:{}", redis.port)),
         ("SMTP_URL", sink.url()),
         ("AUTHQL_SECRET", SECRET.to_owned()),
+        ("AUTHQL_PEPPER", PEPPER.to_owned()),
         ("AUTHQL_PUBLIC_URL", "http://localhost".to_owned()),
         ("AUTHQL_MAIL_FROM", "authql <no-reply@example.org>".to_owned()),
         ("AUTHQL_MAIL_RETRY_MIN", "50ms".to_owned()),

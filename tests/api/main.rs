@@ -28,6 +28,7 @@ mod origins;
 mod overload;
 mod pages;
 mod passwords;
+mod peppers;
 mod program;
 mod rate_limiter;
 mod recovery;

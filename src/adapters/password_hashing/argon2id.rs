@@ -1,8 +1,9 @@
 //! argon2: hashing with the current parameters, and verifying hashes of any.
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, ParamsBuilder, Version};
 
+use super::pepper::Peppers;
 use crate::domain::Password;
 use crate::ports::{Match, Unexpected, UnusableHash};
 
@@ -19,6 +20,7 @@ const MAX_WORK_KIB: u64 = 1024 * 1024;
 #[derive(Clone)]
 pub(super) struct Argon2id {
     params: Params,
+    peppers: Peppers,
     memory: Vec<Block>,
 }
 
@@ -32,9 +34,11 @@ pub(super) struct Argon2Hash {
 }
 
 impl Argon2id {
-    pub(super) fn new(memory_kib: u32, iterations: u32) -> Result<Self, Unexpected> {
-        let params = Params::new(memory_kib, iterations, 1, Some(OUTPUT)).map_err(fault)?;
-        Ok(Self { params, memory: Vec::new() })
+    pub(super) fn new(memory_kib: u32, iterations: u32, peppers: Peppers) -> Result<Self, Unexpected> {
+        let mut params = ParamsBuilder::new();
+        params.m_cost(memory_kib).t_cost(iterations).p_cost(1).output_len(OUTPUT);
+        let params = params.keyid(peppers.present_id()).build().map_err(fault)?;
+        Ok(Self { params, peppers, memory: Vec::new() })
     }
 
     /// What it keeps from one hash to the next.
@@ -56,6 +60,11 @@ impl Argon2id {
             hash: Some(output),
         };
         Ok(hash.to_string())
+    }
+
+    /// Whether the pepper of this hash is here, if it has one.
+    pub(super) fn has_pepper_of(&self, stored: &Argon2Hash) -> bool {
+        self.peppers.key(stored.key_id()).is_some()
     }
 
     pub(super) fn verify(&mut self, password: &Password, stored: &Argon2Hash) -> Result<Match, Unexpected> {
@@ -91,7 +100,9 @@ impl Argon2id {
         };
         let mut output = [0; Output::MAX_LENGTH];
         let output = &mut output[..params.output_len().unwrap_or(OUTPUT)];
-        Argon2::new(algorithm, version, params.clone())
+        let pepper = self.peppers.key(params.keyid()).ok_or_else(|| fault("its pepper is not here"))?;
+        Argon2::new_with_secret(pepper, algorithm, version, params.clone())
+            .map_err(fault)?
             .hash_password_into_with_memory(password.as_bytes(), salt.as_ref(), output, memory)
             .map_err(fault)?;
         Output::new(output).map_err(fault)
@@ -105,21 +116,25 @@ impl Argon2Hash {
     }
 
     fn read(text: &str) -> Option<Self> {
-        let PasswordHash { algorithm, version, params, salt, hash } = PasswordHash::new(text).ok()?;
+        let hash = PasswordHash::new(text).ok()?;
+        // With the length of the output.
+        let params = Params::try_from(&hash).ok()?;
+        let PasswordHash { algorithm, version, salt, hash, .. } = hash;
         let output = hash?;
-        // Without a version it is of the first one, which wrote none.
-        let version = version.map_or(Ok(Version::V0x10), Version::try_from).ok()?;
-        let params = Params::try_from(&params).ok()?;
-        let is_plain =
-            params.keyid().is_empty() && params.data().is_empty() && output.len() >= SHORTEST_OUTPUT;
-        let (memory, iterations, lanes) = (params.m_cost(), params.t_cost(), params.p_cost());
-        is_plain.then_some(Self {
+        let is_usable = params.data().is_empty() && output.len() >= SHORTEST_OUTPUT;
+        is_usable.then_some(Self {
             algorithm: Algorithm::try_from(algorithm.as_str()).ok()?,
-            version,
-            params: Params::new(memory, iterations, lanes, Some(output.len())).ok()?,
+            // Without a version it is of the first one, which wrote none.
+            version: version.map_or(Ok(Version::V0x10), Version::try_from).ok()?,
+            params,
             salt: salt?,
             output,
         })
+    }
+
+    /// Which pepper it was made with: empty where it was none.
+    pub(super) fn key_id(&self) -> &[u8] {
+        self.params.keyid()
     }
 
     /// Whether a login may cost as much.

@@ -5,6 +5,7 @@
 
 mod argon2id;
 mod foreign;
+mod pepper;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
+
+pub use self::pepper::Peppers;
 
 use self::argon2id::{Argon2Hash, Argon2id};
 use self::foreign::ForeignHash;
@@ -43,8 +46,13 @@ impl HashingLanes {
     ///
     /// # Errors
     /// When argon2 does not take the cost, or the system gives no threads.
-    pub fn start(lanes: usize, memory_kib: u32, iterations: u32) -> Result<Self, Unexpected> {
-        let argon2id = Argon2id::new(memory_kib, iterations)?;
+    pub fn start(
+        lanes: usize,
+        memory_kib: u32,
+        iterations: u32,
+        peppers: Peppers,
+    ) -> Result<Self, Unexpected> {
+        let argon2id = Argon2id::new(memory_kib, iterations, peppers)?;
         let (jobs, queue) = sync_channel(lanes * QUEUE_PER_LANE as usize);
         let (queue, pace) = (Arc::new(Mutex::new(queue)), Arc::new(AtomicU64::new(0)));
         for number in 1..=lanes {
@@ -115,6 +123,15 @@ impl Lane {
             return Ok(Match::No);
         };
         match StoredHash::parse(hash).map_err(|error| Unexpected::fault("a stored hash", error))? {
+            StoredHash::Argon2(stored) if !self.0.has_pepper_of(&stored) => {
+                tracing::error!(
+                    pepper.id = pepper::written(stored.key_id()),
+                    "a password was refused unseen, because its hash needs a pepper that is not configured: set \
+                     AUTHQL_PEPPER_PREVIOUS to it"
+                );
+                // Whoever waits for the answer learns nothing from it: it is that to a wrong password, at the same cost.
+                self.verify(password, None)
+            }
             StoredHash::Argon2(stored) => self.0.verify(password, &stored),
             StoredHash::Foreign(stored) => {
                 Ok(if stored.is_of(password)? { Match::Outdated } else { Match::No })
@@ -141,12 +158,15 @@ impl StoredHash {
     }
 }
 
-/// The formats that the lanes can verify.
-pub struct KnownFormats;
+/// The formats that lanes with these peppers can verify.
+pub struct KnownFormats(pub Peppers);
 
 impl HashFormats for KnownFormats {
     fn vet(&self, hash: &str) -> Result<(), UnusableHash> {
         match StoredHash::parse(hash)? {
+            StoredHash::Argon2(argon2) if self.0.key(argon2.key_id()).is_none() => {
+                Err(UnusableHash::UnknownPepper)
+            }
             StoredHash::Argon2(argon2) => argon2.check_cost(),
             StoredHash::Foreign(foreign) => foreign.check_cost(),
         }

@@ -1,15 +1,30 @@
+use secrecy::SecretString;
+
 use super::*;
+
+const PEPPER: &str = "q3Vx0mJm1n9cYd8rT5uWzA7bK2eP4hLs6fGiNoQtRvE=";
+const OTHER_PEPPER: &str = "a3Vx0mJm1n9cYd8rT5uWzA7bK2eP4hLs6fGiNoQtRvE=";
 
 fn password(text: &str) -> Password {
     Password::parse(text).unwrap()
 }
 
 fn lane() -> Lane {
-    Lane(Argon2id::new(64, 1).unwrap())
+    lane_with(None, None)
+}
+
+/// A lane with these peppers.
+fn lane_with(present: Option<&str>, previous: Option<&str>) -> Lane {
+    Lane(Argon2id::new(64, 1, peppers(present, previous)).unwrap())
+}
+
+fn peppers(present: Option<&str>, previous: Option<&str>) -> Peppers {
+    let [present, previous] = [present, previous].map(|pepper| pepper.map(SecretString::from));
+    Peppers::new(present.as_ref(), previous.as_ref()).unwrap()
 }
 
 fn vet(hash: &str) -> Result<(), UnusableHash> {
-    KnownFormats.vet(hash)
+    KnownFormats(Peppers::default()).vet(hash)
 }
 
 #[test]
@@ -25,7 +40,7 @@ fn a_hash_is_a_salted_phc_string_that_verifies() {
 #[test]
 fn a_hash_of_other_parameters_still_verifies() {
     let phc = lane().0.hash(&password("correct horse")).unwrap();
-    let mut costlier = Lane(Argon2id::new(128, 2).unwrap());
+    let mut costlier = Lane(Argon2id::new(128, 2, Peppers::default()).unwrap());
     assert_eq!(costlier.verify(&password("correct horse"), Some(&phc)).unwrap(), Match::Outdated);
     assert_eq!(costlier.verify(&password("correct house"), Some(&phc)).unwrap(), Match::No);
 }
@@ -126,7 +141,7 @@ fn what_is_no_whole_hash_is_refused_at_import() {
         "$2b$+4$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e",
         "$2b$04$ébcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6",
         "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA",
-        "$argon2id$v=19$m=64,t=1,p=1,keyid=AAAA$c2FsdHNhbHRzYWx0c2FsdA$BBs+1+PaslLtBPULUr8/lQicvVuHiEPMz0i8MjLCbzM",
+        "$argon2id$v=19$m=64,t=1,p=1,keyid=AAAAAAAAAAAAAAAA$c2FsdHNhbHRzYWx0c2FsdA$BBs+1+PaslLtBPULUr8/lQicvVuHiEPMz0i8MjLCbzM",
         "$argon2id$v=19$m=64,t=1,p=1,data=AAAA$c2FsdHNhbHRzYWx0c2FsdA$BBs+1+PaslLtBPULUr8/lQicvVuHiEPMz0i8MjLCbzM",
         "$argon2x$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$BBs+1+PaslLtBPULUr8/lQicvVuHiEPMz0i8MjLCbzM",
         "$scrypt$ln=64,r=8,p=1$c2FsdHNhbHRzYWx0c2FsdA$BBs+1+PaslLtBPULUr8/lQicvVuHiEPMz0i8MjLCbzM",
@@ -140,6 +155,89 @@ fn what_is_no_whole_hash_is_refused_at_import() {
         assert!(matches!(vet(text), Err(UnusableHash::Malformed(_))), "{text}: {:?}", vet(text));
     }
     assert_eq!(vet(&format!("$scrypt${}", "a".repeat(10_000))), Err(UnusableHash::Unknown));
+}
+
+/// SECURITY.md PWD-9. The pepper is argon2's secret value, so that any implementation verifies with it.
+#[test]
+fn a_hash_with_a_pepper_is_that_of_the_reference_implementation() {
+    // `argon2_ctx` of the reference implementation, with PEPPER as its secret; the key id by HMAC-SHA256 in Python.
+    let phc = "$argon2id$v=19$m=64,t=1,p=1,keyid=sePEX3r7650$c2FsdHNhbHRzYWx0c2FsdA$M9wYnxaay/lvHPav/EYC7FyHVLIh9602xbdk5hTIOUQ";
+    let mut lane = lane_with(Some(PEPPER), None);
+    assert_eq!(lane.verify(&password("correct horse"), Some(phc)).unwrap(), Match::Yes);
+    assert_eq!(lane.verify(&password("correct house"), Some(phc)).unwrap(), Match::No);
+    let new = lane.0.hash(&password("correct horse")).unwrap();
+    assert!(new.starts_with("$argon2id$v=19$m=64,t=1,p=1,keyid=sePEX3r7650$"), "{new}");
+    // Whoever takes the key id away has a hash of something else.
+    let bare = new.replace(",keyid=sePEX3r7650", "");
+    assert_eq!(lane.verify(&password("correct horse"), Some(&bare)).unwrap(), Match::No);
+}
+
+#[test]
+fn a_pepper_is_introduced_changed_and_taken_away_without_a_new_password() {
+    let (none, one, other) = (None, Some(PEPPER), Some(OTHER_PEPPER));
+    for (made_with, present, previous, expected) in [
+        (none, none, none, Match::Yes),
+        (none, one, none, Match::Outdated),
+        (one, one, none, Match::Yes),
+        (one, one, other, Match::Yes),
+        (one, other, one, Match::Outdated),
+        (one, none, one, Match::Outdated),
+        (none, none, one, Match::Yes),
+        (one, other, none, Match::No),
+        (one, none, none, Match::No),
+    ] {
+        let phc = lane_with(made_with, None).0.hash(&password("correct horse")).unwrap();
+        let mut lane = lane_with(present, previous);
+        let case = format!("made with {made_with:?}, verified with {present:?} and {previous:?}");
+        assert_eq!(lane.verify(&password("correct horse"), Some(&phc)).unwrap(), expected, "{case}");
+        assert_eq!(lane.verify(&password("correct house"), Some(&phc)).unwrap(), Match::No, "{case}");
+        let new = lane.0.hash(&password("correct horse")).unwrap();
+        assert_eq!(lane.verify(&password("correct horse"), Some(&new)).unwrap(), Match::Yes, "{case}");
+    }
+}
+
+#[test]
+fn hashes_of_other_programs_are_given_the_pepper() {
+    let bcrypt = "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e";
+    let mut lane = lane_with(Some(PEPPER), None);
+    assert_eq!(lane.verify(&password("correct horse"), Some(bcrypt)).unwrap(), Match::Outdated);
+}
+
+/// SECURITY.md LOG-2, for accounts whose pepper is lost.
+#[test]
+fn a_hash_whose_pepper_is_not_here_costs_what_an_unknown_account_does() {
+    let phc = lane_with(Some(PEPPER), None).0.hash(&password("correct horse")).unwrap();
+    let mut lane = lane_with(Some(OTHER_PEPPER), None);
+    assert_eq!(lane.0.memory_kib(), 0, "nothing has been hashed yet");
+    assert_eq!(lane.verify(&password("correct horse"), Some(&phc)).unwrap(), Match::No);
+    assert_eq!(lane.0.memory_kib(), 64);
+}
+
+#[test]
+fn only_hashes_whose_pepper_is_here_are_taken_at_import() {
+    let phc = lane_with(Some(PEPPER), None).0.hash(&password("correct horse")).unwrap();
+    let vet = |present, previous| KnownFormats(peppers(present, previous)).vet(&phc);
+    assert_eq!(vet(Some(PEPPER), None), Ok(()));
+    assert_eq!(vet(Some(OTHER_PEPPER), Some(PEPPER)), Ok(()));
+    assert_eq!(vet(Some(OTHER_PEPPER), None), Err(UnusableHash::UnknownPepper));
+    assert_eq!(vet(None, None), Err(UnusableHash::UnknownPepper));
+}
+
+#[test]
+fn a_pepper_that_was_forgotten_is_told_from_one_that_was_given_up() {
+    let hash = |pepper| lane_with(pepper, None).0.hash(&password("correct horse")).unwrap();
+    let (none, one, other) = (hash(None), hash(Some(PEPPER)), hash(Some(OTHER_PEPPER)));
+    let missing = |present, previous, hashes: &[&String]| {
+        let hashes: Vec<String> = hashes.iter().copied().cloned().collect();
+        peppers(present, previous).find_missing(&hashes)
+    };
+    assert_eq!(missing(None, None, &[]), None);
+    assert_eq!(missing(Some(OTHER_PEPPER), None, &[&none]), None, "the first pepper there is");
+    assert_eq!(missing(None, None, &[&none, &one]).as_deref(), Some("sePEX3r7650"));
+    assert_eq!(missing(Some(OTHER_PEPPER), None, &[&none, &one]).as_deref(), Some("sePEX3r7650"));
+    assert_eq!(missing(Some(OTHER_PEPPER), Some(PEPPER), &[&one]), None);
+    assert_eq!(missing(None, Some(PEPPER), &[&one]), None);
+    assert_eq!(missing(Some(OTHER_PEPPER), None, &[&one, &other]), None, "most have moved on");
 }
 
 #[tokio::test]

@@ -15,6 +15,26 @@ use crate::ports::{Credentials, NewUser, Registered, TokenMail, Unexpected, User
 /// [`Users`] in the table `users`.
 pub struct PgUsers(pub(super) PgPool);
 
+impl PgUsers {
+    /// What the passwords are hashed to of those who logged in last: of so many sessions at most, which are in the order of
+    /// their ids.
+    ///
+    /// # Errors
+    /// [`Unexpected`] when they could not be read.
+    pub async fn hashes_of_latest_logins(&self, sessions: i64) -> Result<Vec<String>, Unexpected> {
+        let hashes = sqlx::query_scalar!(
+            "SELECT password_hash
+             FROM users
+             WHERE id IN (SELECT user_id FROM sessions ORDER BY id DESC LIMIT $1)",
+            sessions,
+        )
+        .fetch_all(&self.0)
+        .await
+        .map_err(unexpected)?;
+        Ok(hashes.into_iter().flatten().collect())
+    }
+}
+
 #[async_trait]
 impl Users for PgUsers {
     async fn register(

@@ -173,8 +173,15 @@ impl TestApp {
 
     /// The settings that an operator's commands beside it need.
     pub fn operator_settings(&self) -> Vec<(&'static str, &str)> {
-        let names =
-            ["DATABASE_URL", "REDIS_URL", "AUTHQL_SECRET", "AUTHQL_PUBLIC_URL", "AUTHQL_BREACHED_PASSWORDS"];
+        let names = [
+            "DATABASE_URL",
+            "REDIS_URL",
+            "AUTHQL_SECRET",
+            "AUTHQL_PUBLIC_URL",
+            "AUTHQL_BREACHED_PASSWORDS",
+            "AUTHQL_PEPPER",
+            "AUTHQL_PEPPER_PREVIOUS",
+        ];
         let theirs = self.settings.iter().filter(|(name, _)| names.contains(name));
         theirs.map(|(name, text)| (*name, text.as_str())).collect()
     }
