@@ -9,8 +9,12 @@ mod templates;
 mod users;
 
 use std::error::Error;
+use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
 
 use authql::adapters::clock::SystemClock;
 use authql::app::{App, StartError};
@@ -18,6 +22,9 @@ use authql::config::{Config, Environment};
 use authql::{app, graphql, telemetry};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How long a complaint waits for somebody who reads it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A self-hosted authentication server with a GraphQL API.
 ///
@@ -85,19 +92,20 @@ pub(crate) fn run() -> ExitCode {
             print!("{}", graphql::sdl());
             return ExitCode::SUCCESS;
         }
-        Command::Serve => in_runtime(serve()),
-        Command::Migrate => in_runtime(migrate()),
-        Command::Keys(command) => in_runtime(keys::run(command)),
-        Command::Mail(command) => in_runtime(mail::run(command)),
+        Command::Serve => in_runtime(serve),
+        Command::Migrate => in_runtime(migrate),
+        Command::Keys(command) => in_runtime(async |config| keys::run(&config, command).await),
+        Command::Mail(command) => in_runtime(async |config| mail::run(&config, command).await),
         Command::Templates(command) => templates::run(command),
-        Command::Users(command) => in_runtime(users::run(command)),
-        Command::Sessions(command) => in_runtime(sessions::run(command)),
-        Command::Events(arguments) => in_runtime(events::run(arguments)),
+        Command::Users(command) => in_runtime(async |config| users::run(&config, command).await),
+        Command::Sessions(command) => in_runtime(async |config| sessions::run(&config, command).await),
+        Command::Events(arguments) => in_runtime(async |config| events::run(&config, arguments).await),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("authql: {error}");
+            // It is over when it is printed, or cannot be.
+            let _ = print_aside(stderr(), format!("authql: {error}\n")).recv_timeout(PATIENCE);
             let is_setting = matches!(
                 error.downcast_ref(),
                 Some(StartError::Config(_) | StartError::Templates(_) | StartError::NoSender)
@@ -109,20 +117,33 @@ pub(crate) fn run() -> ExitCode {
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-fn in_runtime(work: impl Future<Output = Outcome>) -> Outcome {
+/// Reads the settings, and does what needs them. What was logged is written when it is over.
+fn in_runtime(work: impl AsyncFnOnce(Config) -> Outcome) -> Outcome {
+    let config = configure()?;
+    let _log = telemetry::start(&config.log, stderr())?;
     // The first to install a provider wins, and nobody was before us.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work(config))
 }
 
 fn configure() -> Result<Config, StartError> {
-    let config = Config::from_environment(&Environment::of_process()?)?;
-    telemetry::start(&config.log);
-    Ok(config)
+    Ok(Config::from_environment(&Environment::of_process()?)?)
 }
 
-async fn serve() -> Outcome {
-    let mut config = configure()?;
+/// Prints on a thread of its own: where nobody reads, or the disk is full, nothing else is held up or fails. What is
+/// returned ends with the thread.
+fn print_aside(mut to: impl Write + Send + 'static, text: String) -> Receiver<()> {
+    let (printing, printed) = channel();
+    let print = move || {
+        drop(to.write_all(text.as_bytes()));
+        drop(to.flush());
+        drop(printing);
+    };
+    drop(thread::Builder::new().spawn(print));
+    printed
+}
+
+async fn serve(mut config: Config) -> Outcome {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let listener = app::listen(&config.http).await?;
     config.http.listens_on(listener.local_addr()?);
@@ -137,7 +158,7 @@ async fn serve() -> Outcome {
         app = App::build(config, Arc::new(SystemClock::new())) => app?,
         () = &mut stop => return Ok(()),
     };
-    banner::print(&facts, app.private_postgres());
+    drop(print_aside(stdout(), banner::text(&facts, app.private_postgres())));
     app.run(listener, async move {
         stop.await;
         tracing::info!("stopping");
@@ -146,8 +167,8 @@ async fn serve() -> Outcome {
     Ok(())
 }
 
-async fn migrate() -> Outcome {
-    app::migrate(&configure()?).await?;
+async fn migrate(config: Config) -> Outcome {
+    app::migrate(&config).await?;
     println!("The database is up to date.");
     Ok(())
 }

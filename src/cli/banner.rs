@@ -27,28 +27,28 @@ impl Facts {
     }
 }
 
-/// Prints the addresses, and a first request to paste. `postgres` is the version of the private one.
-pub(crate) fn print(facts: &Facts, postgres: Option<u32>) {
+/// The addresses, and a first request to paste. `postgres` is the version of the private one.
+pub(crate) fn text(facts: &Facts, postgres: Option<u32>) -> String {
     let url = format!("http://{}", facts.address);
-    println!("\nauthql {} is running.\n", env!("CARGO_PKG_VERSION"));
-    println!("  GraphQL   {url}/graphql");
+    let version = env!("CARGO_PKG_VERSION");
+    let mut lines = vec![format!("\nauthql {version} is running.\n"), format!("  GraphQL   {url}/graphql")];
     if facts.has_graphiql {
-        println!("  GraphiQL  {url}/graphql   (the same, in a browser)");
+        lines.push(format!("  GraphiQL  {url}/graphql   (the same, in a browser)"));
     }
     if facts.has_mailbox {
-        println!("  Mailbox   {url}/mailbox   (mails are shown here instead of being sent)");
+        lines.push(format!("  Mailbox   {url}/mailbox   (mails are shown here instead of being sent)"));
     }
     if let Some(version) = postgres {
-        println!(
-            "  Data      {}   (a private PostgreSQL {version}; survives restarts)",
-            facts.data_dir.display()
-        );
+        let folder = facts.data_dir.display();
+        lines.push(format!("  Data      {folder}   (a private PostgreSQL {version}; survives restarts)"));
     }
-    if facts.address.port() != facts.wanted.port() {
-        println!("\n  Port {} was taken, so this is port {}.", facts.wanted.port(), facts.address.port());
+    let (wanted, port) = (facts.wanted.port(), facts.address.port());
+    if port != wanted {
+        lines.push(format!("\n  Port {wanted} was taken, so this is port {port}."));
     }
-    println!(
+    lines.push(format!(
         "\nTry it:\n\n  curl {url}/graphql -H 'Content-Type: application/json' -d '{{\"query\": \"mutation {{ register(input: \
-         {{ email: \\\"ada@example.com\\\", password: \\\"correct horse battery staple\\\" }}) {{ __typename }} }}\"}}'\n"
-    );
+         {{ email: \\\"ada@example.com\\\", password: \\\"correct horse battery staple\\\" }}) {{ __typename }} }}\"}}'\n\n"
+    ));
+    lines.join("\n")
 }

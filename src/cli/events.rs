@@ -2,7 +2,7 @@
 
 use authql::adapters::clock::SystemClock;
 use authql::app;
-use authql::config::read_duration;
+use authql::config::{Config, read_duration};
 use authql::domain::{EmailAddress, EventFilter, EventKind, EventSubject, KeyId, RequestId, SecurityEvent};
 use authql::ports::Clock;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Outcome, configure};
+use super::Outcome;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -31,8 +31,8 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) async fn run(arguments: Arguments) -> Outcome {
-    let history = app::events(&configure()?).await?;
+pub(super) async fn run(config: &Config, arguments: Arguments) -> Outcome {
+    let history = app::events(config).await?;
     let now = SystemClock::new().now();
     let filter = EventFilter {
         account: arguments.user,

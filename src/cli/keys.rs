@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use authql::adapters::clock::SystemClock;
 use authql::app;
+use authql::config::Config;
 use authql::domain::KeyId;
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Subcommand;
 
-use super::{Outcome, configure};
+use super::Outcome;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -33,8 +34,8 @@ pub(super) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command) -> Outcome {
-    let signing = app::keys(&configure()?, Arc::new(SystemClock::new())).await?;
+pub(super) async fn run(config: &Config, command: Command) -> Outcome {
+    let signing = app::keys(config, Arc::new(SystemClock::new())).await?;
     match command {
         Command::List => {
             println!("{:<43}  {:<8}  {:<20}  VERIFIES UNTIL", "KID", "STATE", "SIGNS FROM");

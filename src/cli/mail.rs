@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use authql::adapters::clock::SystemClock;
 use authql::app;
+use authql::config::Config;
 use authql::domain::{MailId, MailRecord, MailState};
 use authql::services::MailDeskError;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -12,7 +13,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Outcome, configure};
+use super::Outcome;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -67,8 +68,8 @@ pub(super) struct Which {
     all_dead: bool,
 }
 
-pub(super) async fn run(command: Command) -> Outcome {
-    let desk = app::mails(&configure()?, Arc::new(SystemClock::new())).await?;
+pub(super) async fn run(config: &Config, command: Command) -> Outcome {
+    let desk = app::mails(config, Arc::new(SystemClock::new())).await?;
     match command {
         Command::List { state, limit, json } => {
             let mails = desk.list(state, limit).await?;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use authql::adapters::clock::SystemClock;
 use authql::app;
+use authql::config::Config;
 use clap::Subcommand;
 
-use super::{Outcome, configure};
+use super::Outcome;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -18,8 +19,8 @@ pub(super) enum Command {
     EndAll,
 }
 
-pub(super) async fn run(command: Command) -> Outcome {
-    let desk = app::sessions(&configure()?, Arc::new(SystemClock::new())).await?;
+pub(super) async fn run(config: &Config, command: Command) -> Outcome {
+    let desk = app::sessions(config, Arc::new(SystemClock::new())).await?;
     match command {
         Command::EndAll => {
             let taken = desk.end_all().await.map_err(app::StartError::from)?;

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use authql::adapters::clock::SystemClock;
 use authql::app;
+use authql::config::Config;
 use authql::domain::{EmailAddress, Locale, Password, PersonName};
 use authql::services::{CreateUserError, NewAccount, UserDeskError};
 use clap::{Args, Subcommand};
 
-use super::{Outcome, configure};
+use super::Outcome;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -89,8 +90,8 @@ pub(super) struct NewUser {
     verified: bool,
 }
 
-pub(super) async fn run(command: Command) -> Outcome {
-    let desk = app::users(&configure()?, Arc::new(SystemClock::new())).await?;
+pub(super) async fn run(config: &Config, command: Command) -> Outcome {
+    let desk = app::users(config, Arc::new(SystemClock::new())).await?;
     match command {
         Command::Import { file } => import::run(&desk, &file).await?,
         Command::Export { with_hashes } => export::run(&desk, with_hashes).await?,

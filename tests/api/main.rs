@@ -21,6 +21,7 @@ mod faults;
 mod fuzz;
 mod keys;
 mod limits;
+mod logging;
 mod mail_desk;
 mod mailing;
 mod model;
