@@ -1,8 +1,10 @@
-//! The log: for people on a terminal and as JSON lines elsewhere. Nobody waits for it.
+//! The log: for people on a terminal and as JSON lines elsewhere. Nobody waits for it, and panics are lines of it.
 
+mod panics;
 mod queue;
 
 use std::io::{self, IsTerminal, Write};
+use std::panic::set_hook;
 use std::sync::Arc;
 
 use tracing::subscriber::with_default;
@@ -39,6 +41,7 @@ pub fn start(config: &LogConfig, sink: impl Write + IsTerminal + Send + 'static)
         .with(filter_fn(is_discreet))
         .with(style.lines(queue))
         .init();
+    set_hook(Box::new(panics::log));
     Ok(guard)
 }
 
