@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::domain::RequestId;
 use crate::graphql;
 
 /// Why a request did not reach the schema.
@@ -61,10 +62,9 @@ impl HttpError {
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
-}
 
-impl IntoResponse for HttpError {
-    fn into_response(self) -> Response {
+    /// The answer. One about a fault of ours names its request, as those of resolvers do.
+    pub(super) fn answer(self, request: Option<&RequestId>) -> Response {
         let code = match self {
             Self::Failed => "INTERNAL_SERVER_ERROR",
             Self::Unavailable => "SERVICE_UNAVAILABLE",
@@ -74,6 +74,9 @@ impl IntoResponse for HttpError {
         let mut extensions = json!({"code": code});
         if self == Self::Unavailable {
             extensions[graphql::RETRY_AFTER] = graphql::SOON.into();
+        }
+        if let Some(request) = request {
+            extensions["requestId"] = request.as_str().into();
         }
         let body = json!({"errors": [{"message": self.to_string(), "extensions": extensions}]});
         let media_type = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
@@ -90,5 +93,11 @@ impl IntoResponse for HttpError {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
         }
         response
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        self.answer(None)
     }
 }

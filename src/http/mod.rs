@@ -12,14 +12,17 @@ mod pages;
 mod request;
 mod schema;
 
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 pub use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::from_fn;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tower_http::catch_panic::CatchPanicLayer;
+use futures_util::FutureExt;
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
@@ -71,6 +74,8 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> 
     let graphql = get(graphql::get)
         .post(graphql::post)
         .fallback(method_not_allowed)
+        // Inside CORS, or pages of other origins could not read what happened.
+        .layer::<_, Infallible>(from_fn(catch_panic))
         .layer(cors::layer(&origins, [Method::GET, Method::POST]));
     let mut router = Router::new()
         .route("/graphql", graphql)
@@ -104,7 +109,7 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> 
             has_schema,
             trusted_documents,
         })
-        .layer(CatchPanicLayer::custom(|_| HttpError::Failed.into_response()))
+        .layer(from_fn(catch_panic))
         .layer(default_header(header::CACHE_CONTROL, "no-store"))
         .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(default_header(header::REFERRER_POLICY, "no-referrer"))
@@ -122,6 +127,15 @@ fn span<B>(request: &axum::http::Request<B>) -> tracing::Span {
         http.path = request.uri().path(),
         request.id = request::id(request.extensions()).as_ref().map(RequestId::as_str),
     )
+}
+
+/// Answers a request that panics as other faults are answered. What it says is for the log alone, which has it already.
+async fn catch_panic(request: Request, next: Next) -> Response {
+    let id = request::id(request.extensions());
+    // Whatever the request had of its own is gone with it, and what is shared allows for that: a lock that it held is taken
+    // as it is, and its connection to Postgres is rolled back before the next one gets it.
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    answer.unwrap_or_else(|_| HttpError::Failed.answer(id.as_ref()))
 }
 
 /// A header for every answer that does not set it itself.

@@ -28,6 +28,7 @@ mod model;
 mod origins;
 mod overload;
 mod pages;
+mod panics;
 mod passwords;
 mod peppers;
 mod program;
