@@ -3,6 +3,7 @@
 mod compose;
 mod desks;
 mod error;
+mod tireless;
 
 use std::future::Future;
 use std::io::ErrorKind;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::error::StartError;
 
 use self::compose::Composition;
+use self::tireless::keep_doing;
 use crate::adapters::embedded::PrivatePostgres;
 use crate::adapters::local::DataFolder;
 use crate::adapters::postgres::Database;
@@ -101,16 +103,18 @@ impl App {
     /// last.
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send + 'static) {
         let stop = CancellationToken::new();
-        let worker = tokio::spawn(worker::run(Arc::clone(&self.mailing), self.worker, stop.clone()));
+        let (mailing, settings, stopping) = (self.mailing, self.worker, stop.clone());
+        let work = move || worker::run(Arc::clone(&mailing), settings, stopping.clone());
+        let worker = tokio::spawn(keep_doing("the mail worker", work));
         let (mirror, sightings, signing) = (self.mirror, Arc::clone(&self.sightings), self.signing);
         let (housekeeping, refusals) = (self.housekeeping, Arc::clone(&self.refusals));
         let followers = tokio::spawn(async move {
             tokio::join!(
-                mirror.follow(),
-                sightings.keep_writing(),
-                refusals.keep_writing(),
-                signing.keep_up(),
-                housekeeping.keep()
+                keep_doing("the mirror of revocations", || mirror.follow()),
+                keep_doing("the writing of sightings", || sightings.keep_writing()),
+                keep_doing("the writing of refusals", || refusals.keep_writing()),
+                keep_doing("the keeping of signing keys", || signing.keep_up()),
+                keep_doing("the housekeeping", || housekeeping.keep())
             );
         });
         let draining = stop.clone();
