@@ -1,9 +1,6 @@
 //! What only a browser can tell (SECURITY.md CSR-4, CSR-5), and npm's audit of GraphQL over HTTP (GQL-9).
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-
-use crate::support::{Edge, Mode, Node, Program, TestApp, find_one_of};
+use crate::support::{Edge, Mode, Node, Program, TestApp, find_one_of, program};
 
 /// The scripts, and the browser that they drive. `None`, after saying so, where something is missing.
 async fn chromium() -> Option<(Node, String)> {
@@ -83,7 +80,7 @@ async fn an_account_lives_its_life_by_mail_in_each_language() {
         ),
         ("ru", "Адрес подтверждён\nНовый пароль задан\nАдрес изменён\nЭта ссылка больше не действует\n"),
     ] {
-        let data = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o711)).tempdir().unwrap();
+        let data = program::folder();
         // Links lead to where the program really listens.
         let program = Program::start(data.path(), &[]);
         assert_eq!(node.run("mails.mjs", &[&chromium, &program.url, language]).await.unwrap(), outcomes);

@@ -1,9 +1,8 @@
 //! A log that nobody reads, or a full disk, holds nothing up (SECURITY.md AUD-5, FAULTS.md F37).
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{PipeReader, pipe};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -14,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::timeout;
 
-use crate::support::program::{command, signal};
+use crate::support::program::{self, command, signal};
 use crate::support::{LOGIN, Leash, eventually, free_port};
 
 /// A running program that prints and logs to the same place.
@@ -28,8 +27,7 @@ struct Server {
 
 impl Server {
     async fn start(output: impl Into<OwnedFd>, level: &str) -> Self {
-        let folder =
-            tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o711)).tempdir().unwrap();
+        let folder = program::folder();
         let address = format!("127.0.0.1:{}", free_port());
         let settings =
             [("AUTHQL_LISTEN", address.as_str()), ("AUTHQL_LOG", level), ("AUTHQL_RATE_LIMITS", "off")];

@@ -7,15 +7,9 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::support::program::{command, output, signal};
+use crate::support::program::{command, folder, output, signal};
 use crate::support::{Mood, Program, SmtpSink, TestApp, eventually, find_program};
-
-/// A folder that the user whom PostgreSQL runs as can enter, even when the tests run as root.
-fn folder() -> TempDir {
-    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o711)).tempdir().unwrap()
-}
 
 async fn graphql(program: &Program, query: &str, bearer: Option<&str>) -> Value {
     let mut request =

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Mode, Person, TestApp, in_both_modes};
+use crate::support::{Mode, Person, Program, TestApp, eventually, in_both_modes, program};
 
 const NEW_PASSWORD: &str = "a quite different staple";
 
@@ -232,4 +232,41 @@ async fn a_link_survives_a_change_of_the_secret() {
     app.set("AUTHQL_SECRET", NEXT);
     app.restart().await;
     assert_eq!(verify(&app, &token).await["__typename"], "VerifyEmailSuccess");
+}
+
+/// The same statements for nobody as for somebody, or the time of the answer would tell.
+#[tokio::test]
+async fn an_address_without_an_account_costs_the_same_statements() {
+    let folder = program::folder();
+    let settings = [("AUTHQL_LOG", "info,sqlx=trace"), ("AUTHQL_LOG_FORMAT", "json")];
+    let program = Program::start(folder.path(), &settings);
+    let send = async |name: &str, input: Value, request_id: &str| {
+        let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let query = format!("mutation ($input: {kind}!) {{ {name}(input: $input) {{ __typename }} }}");
+        let body = json!({"query": query, "variables": {"input": input}});
+        let request = reqwest::Client::new().post(format!("{}/graphql", program.url)).json(&body);
+        let answer = request.header("x-request-id", request_id).send().await.unwrap();
+        assert!(answer.text().await.unwrap().contains("Success"));
+    };
+    // What was run in this request, as the library logs it, up to the commit.
+    let statements = async |request_id: &str| {
+        eventually("it is logged", async || {
+            let log = program.log();
+            let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            let own = lines.filter(|line| line["spans"][0]["request.id"] == request_id);
+            let summaries: Vec<String> =
+                own.filter_map(|line| Some(line["summary"].as_str()?.to_owned())).collect();
+            (summaries.last().is_some_and(|last| last == "COMMIT")).then_some(summaries)
+        })
+        .await
+    };
+    let ada = Person::new("Ada");
+    send("register", json!({"email": ada.email, "password": ada.password}), "registration").await;
+    for name in ["requestPasswordReset", "resendVerification"] {
+        let (known, unknown) = (format!("{name}-known"), format!("{name}-unknown"));
+        send(name, json!({"email": ada.email}), &known).await;
+        send(name, json!({"email": "nobody@example.com"}), &unknown).await;
+        let (known, unknown) = (statements(&known).await, statements(&unknown).await);
+        assert!(known == unknown && known.len() >= 6, "{known:#?} {unknown:#?}");
+    }
 }

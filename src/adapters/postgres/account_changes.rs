@@ -79,11 +79,11 @@ impl AccountChanges for PgAccountChanges {
         .map_err(unexpected)?;
         let outcome = if let Some(other) = other {
             let told = NewMail::notice(MailKind::AlreadyRegistered, mail.id);
-            told.queue_sparingly(&mut transaction, other.id, &address(&other.email)?, now).await?;
+            told.queue_sparingly(&mut transaction, Ok(other.id), &address(&other.email)?, now).await?;
             Registered::Taken
         } else {
             let asked = NewMail::with_token(MailKind::EmailChange, mail);
-            asked.queue_sparingly(&mut transaction, owner, new, now).await?;
+            asked.queue_sparingly(&mut transaction, Ok(owner), new, now).await?;
             Registered::New
         };
         NewMail::notice(MailKind::EmailChangeRequested, notice)

@@ -66,6 +66,16 @@ impl NewMail {
         if queued.rows_affected() != 1 {
             return Err(Unexpected::unavailable("the account", "it was deleted at this moment"));
         }
+        self.add_token(connection, owner, to).await
+    }
+
+    /// The token that it carries, if it carries one, where the account is there.
+    async fn add_token(
+        self,
+        connection: &mut PgConnection,
+        owner: Uuid,
+        to: Option<&EmailAddress>,
+    ) -> Result<(), Unexpected> {
         let (Some(token), Some(purpose)) = (self.token, self.kind.purpose()) else { return Ok(()) };
         sqlx::query!(
             "INSERT INTO mail_tokens (id, user_id, purpose, digest, email, email_canonical, expires_at)
@@ -75,8 +85,8 @@ impl NewMail {
             Uuid::from(token.id),
             purpose.as_str(),
             &token.digest.0,
-            email,
-            canonical,
+            to.map(EmailAddress::as_str),
+            to.map(EmailAddress::canonical),
             token.expires_at,
             owner,
         )
@@ -88,13 +98,17 @@ impl NewMail {
 
     /// The same for mails that strangers can cause: not more of them than one mailbox must bear. Needs its
     /// [lock](lock_mailbox).
+    ///
+    /// Where there is no owner, but a reason why nobody gets it, the same statements are run: the time that they take must
+    /// not tell who has an account.
     pub(super) async fn queue_sparingly(
         self,
         connection: &mut PgConnection,
-        owner: Uuid,
+        owner: Result<Uuid, &'static str>,
         to: &EmailAddress,
         now: DateTime<Utc>,
     ) -> Result<(), Unexpected> {
+        let mut has_had_enough = false;
         for (period, most) in MAIL_ALLOWANCE {
             let had = sqlx::query_scalar!(
                 r#"SELECT count(*) AS "count!"
@@ -106,11 +120,15 @@ impl NewMail {
             .fetch_one(&mut *connection)
             .await
             .map_err(unexpected)?;
-            if had >= most {
-                return self.suppress(connection, TOO_MANY, now).await;
+            has_had_enough |= had >= most;
+        }
+        match owner {
+            Ok(owner) if !has_had_enough => self.queue(connection, owner, Some(to), now).await,
+            owner => {
+                self.suppress(connection, owner.err().unwrap_or(TOO_MANY), now).await?;
+                self.add_token(connection, Uuid::nil(), Some(to)).await
             }
         }
-        self.queue(connection, owner, Some(to), now).await
     }
 
     /// Leaves a row that says why it is not sent, and names nobody.

@@ -152,19 +152,19 @@ impl PgRecovery {
         .fetch_optional(&mut *transaction)
         .await
         .map_err(unexpected)?;
-        if let (Some((kind, caller)), Some(owner)) = (event, &owner) {
-            events::leave(&mut transaction, kind, owner.id, None, caller, now).await?;
+        // Nobody has the nil id: for them, the same statements find nothing.
+        let id = owner.as_ref().map_or(Uuid::nil(), |owner| owner.id);
+        if let Some((kind, caller)) = event {
+            events::leave(&mut transaction, kind, id, None, caller, now).await?;
         }
-        match owner {
-            None => mail.suppress(&mut transaction, NO_ACCOUNT, now).await?,
-            Some(owner) if mail.is_verification() && owner.is_verified => {
-                mail.suppress(&mut transaction, ALREADY_VERIFIED, now).await?;
-            }
-            // To the address as its owner wrote it, whatever the request says.
-            Some(owner) => {
-                mail.queue_sparingly(&mut transaction, owner.id, &address(&owner.email)?, now).await?;
-            }
-        }
+        // To the address as its owner wrote it, whatever the request says.
+        let to = owner.as_ref().map(|owner| address(&owner.email)).transpose()?;
+        let recipient = match owner {
+            None => Err(NO_ACCOUNT),
+            Some(owner) if mail.is_verification() && owner.is_verified => Err(ALREADY_VERIFIED),
+            Some(owner) => Ok(owner.id),
+        };
+        mail.queue_sparingly(&mut transaction, recipient, to.as_ref().unwrap_or(email), now).await?;
         transaction.commit().await.map_err(unexpected)
     }
 }

@@ -84,7 +84,7 @@ impl Users for PgUsers {
             if owner.is_fresh {
                 told.suppress(&mut transaction, REPEATED, now).await?;
             } else {
-                told.queue_sparingly(&mut transaction, owner.id, &address(&owner.email)?, now).await?;
+                told.queue_sparingly(&mut transaction, Ok(owner.id), &address(&owner.email)?, now).await?;
             }
             let repeated = EventKind::RegistrationRepeated;
             events::leave(&mut transaction, repeated, owner.id, None, caller, now).await?;

@@ -1,9 +1,13 @@
 //! The program itself, as a person or a supervisor starts it.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
 
 use super::leash::Leash;
 
@@ -16,6 +20,11 @@ pub struct Program {
     pub url: String,
     log: Arc<Mutex<String>>,
     _leash: Leash,
+}
+
+/// A folder that the user whom PostgreSQL runs as can enter, even when the tests run as root.
+pub fn folder() -> TempDir {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o711)).tempdir().unwrap()
 }
 
 /// The program with these settings and no others.
