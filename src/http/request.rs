@@ -1,7 +1,7 @@
 //! What the headers of a request say, and where it comes from.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Request, header};
@@ -51,9 +51,35 @@ pub(super) fn context(
 /// The address of the client. `None` where there is no connection.
 fn client(headers: &HeaderMap, extensions: &Extensions, trusted_proxies: &TrustedProxies) -> Option<IpAddr> {
     let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    let has_forwarded = headers.contains_key("x-forwarded-for");
+    if has_forwarded && is_near(peer.ip()) && !trusted_proxies.contains(peer.ip()) {
+        warn_of_proxy(peer.ip());
+    }
     // A header that is no text is kept in its place, as one that cannot be read.
     let forwarded_for = headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or("?"));
     Some(trusted_proxies.client(peer.ip(), forwarded_for))
+}
+
+/// Whether an address is one of the same machine or network, as that of a proxy usually is and that of a client seldom.
+fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+    }
+}
+
+/// Tells the operator, once, of what looks like a proxy that was forgotten: all its clients would share the budget of one.
+fn warn_of_proxy(peer: IpAddr) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        tracing::warn!(
+            %peer,
+            "requests come with X-Forwarded-For from an address that is not in AUTHQL_TRUSTED_PROXIES: if that is your \
+             proxy, name it there, or all its clients are taken for one"
+        );
+    });
 }
 
 /// The bearer token (RFC 6750 2.1), from the header and from nowhere else.

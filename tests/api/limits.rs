@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{
-    BEHIND_A_PROXY, LOGIN, Mode, Outcome, Person, TestApp, Visitor, eventually, in_both_modes,
+    BEHIND_A_PROXY, LOGIN, Mode, Outcome, Person, TestApp, Tokens, Visitor, eventually, in_both_modes,
 };
 
 const ON: (&str, &str) = ("AUTHQL_RATE_LIMITS", "on");
@@ -121,6 +121,26 @@ in_both_modes! {
         for _ in 0..30 {
             tokens = tokens.refresh(&app).await;
         }
+    }
+
+    async fn a_session_that_is_refreshed_without_end_has_to_wait_and_no_other_has(app: TestApp) {
+        let ada = app.registered("Ada").await;
+        let (busy, other) = (ada.login(&app).await, ada.login(&app).await);
+        let mut is_refused = false;
+        for _ in 0..20 {
+            let answers = join_all((0..200).map(|_| busy.try_refresh(&app))).await;
+            is_refused = answers.iter().any(|answer| answer["data"]["refresh"]["code"] == "RATE_LIMITED");
+            if is_refused {
+                break;
+            }
+        }
+        assert!(is_refused);
+        assert!(other.refresh(&app).await.me(&app).await.is_some());
+        let late = eventually("it may go on", async || {
+            let answer = busy.try_refresh(&app).await["data"]["refresh"].take();
+            (answer["__typename"] == "RefreshSuccess").then(|| Tokens::read(&answer["tokens"]))
+        });
+        assert!(late.await.me(&app).await.is_some());
     }
 }
 

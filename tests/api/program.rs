@@ -92,6 +92,28 @@ async fn accounts_and_sessions_survive_every_kind_of_end() {
     assert_eq!(program.wait().await.code(), Some(0));
 }
 
+/// Else all clients of a proxy that was forgotten would be one network, and nobody would know.
+#[tokio::test]
+async fn a_proxy_that_nobody_named_is_told_of_once() {
+    for (trusted, times) in [("10.0.0.0/8", 1), ("127.0.0.1/32", 0)] {
+        let folder = folder();
+        let program = Program::start(folder.path(), &[("AUTHQL_TRUSTED_PROXIES", trusted)]);
+        for _ in 0..3 {
+            let request = reqwest::Client::new().post(format!("{}/graphql", program.url));
+            let request =
+                request.header("x-forwarded-for", "192.0.2.1").json(&json!({"query": "{ __typename }"}));
+            assert!(request.send().await.unwrap().status().is_success());
+        }
+        program.signal("TERM");
+        let log = eventually("the last line is logged", async || {
+            Some(program.log()).filter(|log| log.contains("stopping"))
+        })
+        .await;
+        assert_eq!(program.wait().await.code(), Some(0));
+        assert_eq!(log.matches("not in AUTHQL_TRUSTED_PROXIES").count(), times, "{log}");
+    }
+}
+
 #[tokio::test]
 async fn a_data_folder_is_used_by_one_at_a_time() {
     let folder = folder();
