@@ -1,5 +1,13 @@
 //! The command line: what each command does, and what it prints.
 
+/// Prints a line, and returns where that fails.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        writeln!(std::io::stdout(), $($text)*)?;
+    }};
+}
+
 mod banner;
 mod events;
 mod keys;
@@ -9,7 +17,7 @@ mod templates;
 mod users;
 
 use std::error::Error;
-use std::io::{Write, stderr, stdout};
+use std::io::{self, Write, stderr, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -88,10 +96,7 @@ enum Command {
 pub(crate) fn run() -> ExitCode {
     let command = Cli::parse().command.unwrap_or(Command::Serve);
     let result = match command {
-        Command::Schema => {
-            print!("{}", graphql::sdl());
-            return ExitCode::SUCCESS;
-        }
+        Command::Schema => stdout().write_all(graphql::sdl().as_bytes()).map_err(Into::into),
         Command::Serve => in_runtime(serve),
         Command::Migrate => in_runtime(migrate),
         Command::Keys(command) => in_runtime(async |config| keys::run(&config, command).await),
@@ -103,6 +108,8 @@ pub(crate) fn run() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has enough, as `head` has.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             // It is over when it is printed, or cannot be.
             let _ = print_aside(stderr(), format!("authql: {error}\n")).recv_timeout(PATIENCE);
@@ -116,6 +123,12 @@ pub(crate) fn run() -> ExitCode {
 }
 
 type Outcome = Result<(), Box<dyn Error>>;
+
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    let json = error.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+    io.or(json) == Some(io::ErrorKind::BrokenPipe)
+}
 
 /// Reads the settings, and does what needs them. What was logged is written when it is over.
 fn in_runtime(work: impl AsyncFnOnce(Config) -> Outcome) -> Outcome {
@@ -169,6 +182,6 @@ async fn serve(mut config: Config) -> Outcome {
 
 async fn migrate(config: Config) -> Outcome {
     app::migrate(&config).await?;
-    println!("The database is up to date.");
+    say!("The database is up to date.");
     Ok(())
 }

@@ -44,16 +44,21 @@ pub(super) async fn run(config: &Config, arguments: Arguments) -> Outcome {
     let events = history.search(&filter).await?;
     if arguments.json {
         for event in &events {
-            println!("{}", as_json(event));
+            say!("{}", as_json(event));
         }
         return Ok(());
     }
-    println!(
+    say!(
         "{:<20}  {:<24}  {:>5}  {:<36}  {:<36}  {:<15}  REQUEST",
-        "TIME", "KIND", "TIMES", "OF", "SESSION", "FROM"
+        "TIME",
+        "KIND",
+        "TIMES",
+        "OF",
+        "SESSION",
+        "FROM"
     );
     for event in &events {
-        println!("{}", as_line(event));
+        say!("{}", as_line(event));
     }
     Ok(())
 }

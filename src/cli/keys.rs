@@ -38,10 +38,10 @@ pub(super) async fn run(config: &Config, command: Command) -> Outcome {
     let signing = app::keys(config, Arc::new(SystemClock::new())).await?;
     match command {
         Command::List => {
-            println!("{:<43}  {:<8}  {:<20}  VERIFIES UNTIL", "KID", "STATE", "SIGNS FROM");
+            say!("{:<43}  {:<8}  {:<20}  VERIFIES UNTIL", "KID", "STATE", "SIGNS FROM");
             for (key, state) in signing.list().await? {
                 let until = key.gone_at.map_or_else(|| "not known yet".to_owned(), time);
-                println!(
+                say!(
                     "{:<43}  {:<8}  {:<20}  {until}",
                     key.id.as_str(),
                     state.as_str(),
@@ -51,7 +51,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Outcome {
         }
         Command::Rotate => {
             let (id, at) = signing.rotate().await.map_err(app::StartError::from)?;
-            println!("The key {id} signs from {}.", time(at));
+            say!("The key {id} signs from {}.", time(at));
         }
         Command::Retire { kid } => {
             let is_retired = match KeyId::parse(&kid) {
@@ -61,7 +61,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Outcome {
             if !is_retired {
                 return Err(format!("there is no key {kid:?}: `authql keys list` shows all").into());
             }
-            println!("The key {kid} is gone: its tokens are refused within a second.");
+            say!("The key {kid} is gone: its tokens are refused within a second.");
         }
     }
     Ok(())

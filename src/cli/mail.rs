@@ -74,26 +74,26 @@ pub(super) async fn run(config: &Config, command: Command) -> Outcome {
         Command::List { state, limit, json } => {
             let mails = desk.list(state, limit).await?;
             if !json {
-                println!("{}", columns("ID", "STATE", "KIND", "TRIES", "TO", "SINCE, OR NEXT TRY"));
+                say!("{}", columns("ID", "STATE", "KIND", "TRIES", "TO", "SINCE, OR NEXT TRY"));
             }
             for mail in mails {
-                println!("{}", if json { as_json(&mail)? } else { as_line(&mail) });
+                say!("{}", if json { as_json(&mail)? } else { as_line(&mail) });
             }
         }
         Command::Show { id, json } => {
             let mail = desk.show(id).await.map_err(|error| explain(id, error))?;
-            println!("{}", if json { as_json(&mail)? } else { as_page(&mail) });
+            say!("{}", if json { as_json(&mail)? } else { as_page(&mail) });
         }
         Command::Retry(Which { id: Some(id), .. }) => {
             desk.retry(id).await.map_err(|error| explain(id, error))?;
-            println!("The mail {id} is tried again.");
+            say!("The mail {id} is tried again.");
         }
         Command::Retry(Which { id: None, .. }) => {
-            println!("{} mails are tried again.", desk.retry_all().await?);
+            say!("{} mails are tried again.", desk.retry_all().await?);
         }
         Command::Drop { id } => {
             desk.suppress(id).await.map_err(|error| explain(id, error))?;
-            println!("The mail {id} will not be sent.");
+            say!("The mail {id} will not be sent.");
         }
     }
     Ok(())

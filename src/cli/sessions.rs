@@ -24,9 +24,10 @@ pub(super) async fn run(config: &Config, command: Command) -> Outcome {
     match command {
         Command::EndAll => {
             let taken = desk.end_all().await.map_err(app::StartError::from)?;
-            println!(
+            say!(
                 "Everybody has to log in again: {} sessions were ended, and {} signing keys replaced.",
-                taken.sessions, taken.keys
+                taken.sessions,
+                taken.keys
             );
         }
     }

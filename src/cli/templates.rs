@@ -40,7 +40,7 @@ pub(super) fn run(command: Command) -> Outcome {
                 frontend_url: "https://localhost".to_owned(),
             };
             Templates::load(&stationery).map_err(StartError::from)?;
-            println!("All mails can be written with it.");
+            say!("All mails can be written with it.");
             Ok(())
         }
     }
@@ -59,7 +59,7 @@ fn export(folder: &Path, wanted: &[String]) -> Outcome {
         let path = folder.join(name);
         let is_written = write_new(&path, text)
             .map_err(|error| format!("{} cannot be written ({error}): check its folder", path.display()))?;
-        println!(
+        say!(
             "{}{}",
             path.display(),
             if is_written { "" } else { "  (was there already, and stays as it is)" }

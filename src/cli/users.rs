@@ -102,19 +102,19 @@ pub(super) async fn run(config: &Config, command: Command) -> Outcome {
                 Err(CreateUserError::Unexpected(error)) => return Err(error.into()),
                 created => created.map_err(|error| format!("{written}: {error}"))?,
             }
-            println!("{written} has an account.");
+            say!("{written} has an account.");
         }
         Command::Disable { account } => {
             let ended = desk.disable(&account.email).await.map_err(|error| account.explain(error))?;
-            println!("The account of {} is shut, and {}.", account.email.as_str(), sessions(ended));
+            say!("The account of {} is shut, and {}.", account.email.as_str(), sessions(ended));
         }
         Command::Enable { account } => {
             desk.enable(&account.email).await.map_err(|error| account.explain(error))?;
-            println!("The account of {} is open.", account.email.as_str());
+            say!("The account of {} is open.", account.email.as_str());
         }
         Command::Delete { account } => {
             let ended = desk.delete(&account.email).await.map_err(|error| account.explain(error))?;
-            println!("The account of {} is deleted, and {}.", account.email.as_str(), sessions(ended));
+            say!("The account of {} is deleted, and {}.", account.email.as_str(), sessions(ended));
         }
     }
     Ok(())

@@ -259,6 +259,15 @@ fn a_database_that_is_not_there_is_named() {
     assert!(String::from_utf8(refused.stderr).unwrap().starts_with("authql: DATABASE_URL is missing"));
 }
 
+/// As `head` does.
+#[test]
+fn whoever_has_read_enough_may_go() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let program = command(Path::new("/"), &[]).arg("schema").stdout(writer).output().unwrap();
+    assert_eq!((program.status.code(), program.stderr.as_slice()), (Some(0), b"".as_slice()));
+}
+
 #[test]
 fn help_and_schema_need_no_settings() {
     let folder = folder();

@@ -1,6 +1,6 @@
 //! `authql users export`.
 
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, Write};
 
 use authql::services::UserDesk;
 
@@ -11,14 +11,6 @@ use super::record::Record;
 const PAGE: u32 = 1000;
 
 pub(super) async fn run(desk: &UserDesk, with_hashes: bool) -> Outcome {
-    match print(desk, with_hashes).await {
-        // Whoever reads has enough, as `head` has.
-        Err(error) if is_broken_pipe(&*error) => Ok(()),
-        outcome => outcome,
-    }
-}
-
-async fn print(desk: &UserDesk, with_hashes: bool) -> Outcome {
     let mut output = BufWriter::new(std::io::stdout().lock());
     let mut last = None;
     loop {
@@ -35,10 +27,4 @@ async fn print(desk: &UserDesk, with_hashes: bool) -> Outcome {
     }
     output.flush()?;
     Ok(())
-}
-
-fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    let json = error.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
-    io.or(json) == Some(ErrorKind::BrokenPipe)
 }

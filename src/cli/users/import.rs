@@ -153,7 +153,8 @@ impl Import {
         self.refusals.clear();
         self.bar.set_message(format!("{} accounts, {} lines refused", self.added, self.refused));
         if self.bar.is_hidden() && self.line.is_multiple_of(MILESTONE) {
-            eprintln!("{} lines read", self.line);
+            // Nobody has to look.
+            let _ = writeln!(std::io::stderr(), "{} lines read", self.line);
         }
         Ok(())
     }
@@ -166,15 +167,13 @@ impl Import {
     fn finish(self) -> Outcome {
         self.bar.finish_and_clear();
         let Self { added, without_password, there, refused, .. } = self;
-        print!("{added} accounts were added, {there} were there already.");
-        match without_password {
-            0 => println!(),
+        let by_mail = match without_password {
+            0 => String::new(),
             _ => {
-                println!(
-                    " {without_password} of those added have no password: their owners set one by mail."
-                );
+                format!(" {without_password} of those added have no password: their owners set one by mail.")
             }
-        }
+        };
+        say!("{added} accounts were added, {there} were there already.{by_mail}");
         if refused == 0 {
             return Ok(());
         }
