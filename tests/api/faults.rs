@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::support::{Line, Proxy, Target, TestApp, eventually, quiet_and_under_load};
 
 #[tokio::test]
@@ -208,4 +210,59 @@ async fn instance_on_a_line() -> Option<(TestApp, TestApp, Proxy)> {
     let through = format!("postgres://authql@127.0.0.1:{}/{database}", line.port);
     let sister = app.sister_with(&[("DATABASE_URL", &through)], Arc::clone(&app.clock)).await;
     Some((app, sister, line))
+}
+
+/// F12: somebody's psql locks rows crosswise, and Postgres ends the deadlock by rolling back what waited first, which is ours.
+#[tokio::test]
+async fn a_transaction_that_a_deadlock_rolled_back_is_done_again() {
+    let Some(app) = TestApp::on_servers().await else { return };
+    let ada = app.registered("Ada").await;
+    let (first, second) = (ada.login(&app).await, ada.login(&app).await);
+    let psql = Psql::locking_the_latest_session(&app).await;
+    let everywhere = json!({"refreshToken": first.refresh, "everywhere": true});
+    let (ended, ()) = tokio::join!(
+        app.mutate("logout", everywhere, None),
+        psql.lock_crosswise(&app, "%WITH siblings%", "SELECT FROM sessions FOR UPDATE")
+    );
+    assert_eq!(ended["endedSessions"], 2, "{ended}");
+    assert!(first.me(&app).await.is_none() && second.me(&app).await.is_none());
+
+    let (first, second) = (ada.login(&app).await, ada.login(&app).await);
+    let psql = Psql::locking_the_latest_session(&app).await;
+    let change = json!({"currentPassword": ada.password, "newPassword": "a quite different staple"});
+    let (changed, ()) = tokio::join!(
+        app.mutate("changePassword", change, Some(&first.access)),
+        psql.lock_crosswise(&app, "%WITH living%", "SELECT FROM users FOR UPDATE")
+    );
+    assert_eq!(changed["__typename"], "ChangePasswordSuccess", "{changed}");
+    assert!(first.me(&app).await.is_some() && second.me(&app).await.is_none());
+    let told = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM outbox WHERE kind = 'password_changed'");
+    assert_eq!(told.fetch_one(&mut app.database().await).await.unwrap(), 1);
+}
+
+/// Somebody's transaction.
+struct Psql(sqlx::PgConnection);
+
+impl Psql {
+    async fn locking_the_latest_session(app: &TestApp) -> Self {
+        let mut connection = app.database().await;
+        let latest = "BEGIN; SELECT FROM sessions WHERE ended_at IS NULL ORDER BY id DESC LIMIT 1 FOR UPDATE";
+        sqlx::raw_sql(latest).execute(&mut connection).await.unwrap();
+        Self(connection)
+    }
+
+    /// Locks what a statement of ours has locked that waits for us.
+    async fn lock_crosswise(mut self, app: &TestApp, waiting: &str, ours: &'static str) {
+        let mut observer = app.database().await;
+        let waits = "SELECT count(*) FROM pg_stat_activity \
+            WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE $1";
+        eventually("ours waits for the lock", async || {
+            let count = sqlx::query_scalar::<_, i64>(waits).bind(waiting);
+            (count.fetch_one(&mut observer).await.unwrap() > 0).then_some(())
+        })
+        .await;
+        // It is granted, because ours is rolled back.
+        sqlx::raw_sql(ours).execute(&mut self.0).await.unwrap();
+        sqlx::raw_sql("COMMIT").execute(&mut self.0).await.unwrap();
+    }
 }

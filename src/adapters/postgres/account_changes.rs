@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::again::again;
 use super::mailing::{NewMail, lock_mailbox};
 use super::sessions::end_all;
 use super::users::{UserRow, address};
@@ -30,28 +31,32 @@ impl AccountChanges for PgAccountChanges {
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<SessionId>>, Unexpected> {
         let id = Uuid::from(id);
-        let mut transaction = self.0.begin().await.map_err(unexpected)?;
-        let set = sqlx::query!(
-            "UPDATE users
+        again(|| async {
+            let mut transaction = self.0.begin().await.map_err(unexpected)?;
+            let set = sqlx::query!(
+                "UPDATE users
              SET password_hash = $3, password_version = password_version + 1
              WHERE id = $1 AND password_version = $2 AND disabled_at IS NULL",
-            id,
-            version.0,
-            password_hash,
-        )
-        .execute(&mut *transaction)
+                id,
+                version.0,
+                password_hash,
+            )
+            .execute(&mut *transaction)
+            .await
+            .map_err(unexpected)?;
+            if set.rows_affected() != 1 {
+                return Ok(None);
+            }
+            let ended =
+                end_all(&mut transaction, id, Some(current), SessionEnd::PasswordChanged, now).await?;
+            mail_tokens::void(&mut transaction, id, &MailTokenPurpose::OF_WHO_HAS_THE_PASSWORD, now).await?;
+            let kind = EventKind::PasswordChanged;
+            events::leave(&mut transaction, kind, id, Some(current), caller, now).await?;
+            NewMail::notice(MailKind::PasswordChanged, notice).queue(&mut transaction, id, None, now).await?;
+            transaction.commit().await.map_err(unexpected)?;
+            Ok(Some(ended))
+        })
         .await
-        .map_err(unexpected)?;
-        if set.rows_affected() != 1 {
-            return Ok(None);
-        }
-        let ended = end_all(&mut transaction, id, Some(current), SessionEnd::PasswordChanged, now).await?;
-        mail_tokens::void(&mut transaction, id, &MailTokenPurpose::OF_WHO_HAS_THE_PASSWORD, now).await?;
-        let kind = EventKind::PasswordChanged;
-        events::leave(&mut transaction, kind, id, Some(current), caller, now).await?;
-        NewMail::notice(MailKind::PasswordChanged, notice).queue(&mut transaction, id, None, now).await?;
-        transaction.commit().await.map_err(unexpected)?;
-        Ok(Some(ended))
     }
 
     async fn request_email_change(
@@ -64,35 +69,38 @@ impl AccountChanges for PgAccountChanges {
         now: DateTime<Utc>,
     ) -> Result<Registered, Unexpected> {
         let owner = Uuid::from(owner);
-        let mut transaction = self.0.begin().await.map_err(unexpected)?;
-        lock_mailbox(&mut transaction, new).await?;
-        // Another spelling of one's own address is free.
-        let other = sqlx::query!(
-            "SELECT id, email
+        again(|| async {
+            let mut transaction = self.0.begin().await.map_err(unexpected)?;
+            lock_mailbox(&mut transaction, new).await?;
+            // Another spelling of one's own address is free.
+            let other = sqlx::query!(
+                "SELECT id, email
              FROM users
              WHERE email_canonical = $1 AND id <> $2",
-            new.canonical(),
-            owner,
-        )
-        .fetch_optional(&mut *transaction)
+                new.canonical(),
+                owner,
+            )
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(unexpected)?;
+            let outcome = if let Some(other) = other {
+                let told = NewMail::notice(MailKind::AlreadyRegistered, mail.id);
+                told.queue_sparingly(&mut transaction, Ok(other.id), &address(&other.email)?, now).await?;
+                Registered::Taken
+            } else {
+                let asked = NewMail::with_token(MailKind::EmailChange, mail);
+                asked.queue_sparingly(&mut transaction, Ok(owner), new, now).await?;
+                Registered::New
+            };
+            NewMail::notice(MailKind::EmailChangeRequested, notice)
+                .queue(&mut transaction, owner, None, now)
+                .await?;
+            let kind = EventKind::EmailChangeRequested;
+            events::leave(&mut transaction, kind, owner, Some(session_id), caller, now).await?;
+            transaction.commit().await.map_err(unexpected)?;
+            Ok(outcome)
+        })
         .await
-        .map_err(unexpected)?;
-        let outcome = if let Some(other) = other {
-            let told = NewMail::notice(MailKind::AlreadyRegistered, mail.id);
-            told.queue_sparingly(&mut transaction, Ok(other.id), &address(&other.email)?, now).await?;
-            Registered::Taken
-        } else {
-            let asked = NewMail::with_token(MailKind::EmailChange, mail);
-            asked.queue_sparingly(&mut transaction, Ok(owner), new, now).await?;
-            Registered::New
-        };
-        NewMail::notice(MailKind::EmailChangeRequested, notice)
-            .queue(&mut transaction, owner, None, now)
-            .await?;
-        let kind = EventKind::EmailChangeRequested;
-        events::leave(&mut transaction, kind, owner, Some(session_id), caller, now).await?;
-        transaction.commit().await.map_err(unexpected)?;
-        Ok(outcome)
     }
 
     async fn confirm_email_change(
@@ -102,33 +110,39 @@ impl AccountChanges for PgAccountChanges {
         caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Option<Confirmed>, Unexpected> {
-        let mut transaction = self.0.begin().await.map_err(unexpected)?;
-        let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else { return Ok(None) };
-        // Addressed to where the account is still found.
-        let notice = NewMail::notice(MailKind::EmailChanged, notice);
-        notice.queue(&mut transaction, holder.user_id, None, now).await?;
-        let moved = sqlx::query!(
-            "UPDATE users
+        again(|| async {
+            let mut transaction = self.0.begin().await.map_err(unexpected)?;
+            let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else {
+                return Ok(None);
+            };
+            // Addressed to where the account is still found.
+            let notice = NewMail::notice(MailKind::EmailChanged, notice);
+            notice.queue(&mut transaction, holder.user_id, None, now).await?;
+            let moved = sqlx::query!(
+                "UPDATE users
              SET email = $2, email_canonical = $3, email_verified_at = $4
              WHERE id = $1 AND disabled_at IS NULL",
-            holder.user_id,
-            holder.email,
-            holder.email_canonical,
-            now,
-        )
-        .execute(&mut *transaction)
-        .await;
-        match moved {
-            Ok(moved) if moved.rows_affected() == 1 => {}
-            Ok(_) => return Ok(None),
-            Err(error) if breaks(&error, "users_email_canonical_key") => return Ok(None),
-            Err(error) => return Err(unexpected(error)),
-        }
-        // Whoever reads the old mailbox has no say any longer.
-        mail_tokens::void(&mut transaction, holder.user_id, &MailTokenPurpose::ALL, now).await?;
-        events::leave(&mut transaction, EventKind::EmailChanged, holder.user_id, None, caller, now).await?;
-        transaction.commit().await.map_err(unexpected)?;
-        Ok(Some(Confirmed { user_id: holder.user_id.into(), email: address(&holder.email)? }))
+                holder.user_id,
+                holder.email,
+                holder.email_canonical,
+                now,
+            )
+            .execute(&mut *transaction)
+            .await;
+            match moved {
+                Ok(moved) if moved.rows_affected() == 1 => {}
+                Ok(_) => return Ok(None),
+                Err(error) if breaks(&error, "users_email_canonical_key") => return Ok(None),
+                Err(error) => return Err(unexpected(error)),
+            }
+            // Whoever reads the old mailbox has no say any longer.
+            mail_tokens::void(&mut transaction, holder.user_id, &MailTokenPurpose::ALL, now).await?;
+            events::leave(&mut transaction, EventKind::EmailChanged, holder.user_id, None, caller, now)
+                .await?;
+            transaction.commit().await.map_err(unexpected)?;
+            Ok(Some(Confirmed { user_id: holder.user_id.into(), email: address(&holder.email)? }))
+        })
+        .await
     }
 
     async fn update_profile(
@@ -182,10 +196,11 @@ impl AccountChanges for PgAccountChanges {
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<SessionId>>, Unexpected> {
         let id = Uuid::from(id);
-        let mut transaction = self.0.begin().await.map_err(unexpected)?;
-        // Of no account, so that it is still sent, and forgotten then.
-        let told = sqlx::query!(
-            "WITH account AS (
+        again(|| async {
+            let mut transaction = self.0.begin().await.map_err(unexpected)?;
+            // Of no account, so that it is still sent, and forgotten then.
+            let told = sqlx::query!(
+                "WITH account AS (
                  SELECT email, name, locale
                  FROM users
                  WHERE id = $1 AND password_version = $2
@@ -194,27 +209,29 @@ impl AccountChanges for PgAccountChanges {
              INSERT INTO outbox (id, kind, recipient, recipient_name, locale, queued_at, due_at)
              SELECT $3, $4, email, name, locale, $5, $5
              FROM account",
-            id,
-            version.0,
-            Uuid::from(notice),
-            MailKind::AccountDeleted.as_str(),
-            now,
-        )
-        .execute(&mut *transaction)
-        .await
-        .map_err(unexpected)?;
-        if told.rows_affected() != 1 {
-            return Ok(None);
-        }
-        let ended = end_all(&mut transaction, id, None, SessionEnd::Deleted, now).await?;
-        let kind = EventKind::AccountDeleted;
-        events::leave(&mut transaction, kind, id, Some(current), caller, now).await?;
-        // A trigger forgets what is personal elsewhere, of that event too.
-        sqlx::query!("DELETE FROM users WHERE id = $1", id)
+                id,
+                version.0,
+                Uuid::from(notice),
+                MailKind::AccountDeleted.as_str(),
+                now,
+            )
             .execute(&mut *transaction)
             .await
             .map_err(unexpected)?;
-        transaction.commit().await.map_err(unexpected)?;
-        Ok(Some(ended))
+            if told.rows_affected() != 1 {
+                return Ok(None);
+            }
+            let ended = end_all(&mut transaction, id, None, SessionEnd::Deleted, now).await?;
+            let kind = EventKind::AccountDeleted;
+            events::leave(&mut transaction, kind, id, Some(current), caller, now).await?;
+            // A trigger forgets what is personal elsewhere, of that event too.
+            sqlx::query!("DELETE FROM users WHERE id = $1", id)
+                .execute(&mut *transaction)
+                .await
+                .map_err(unexpected)?;
+            transaction.commit().await.map_err(unexpected)?;
+            Ok(Some(ended))
+        })
+        .await
     }
 }

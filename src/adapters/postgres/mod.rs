@@ -1,6 +1,7 @@
 //! PostgreSQL: the truth about accounts, sessions and owed mail.
 
 mod account_changes;
+mod again;
 mod archive;
 mod events;
 mod mail_ledger;

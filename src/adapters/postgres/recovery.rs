@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::again::again;
 use super::mailing::{ALREADY_VERIFIED, NO_ACCOUNT, NewMail, lock_mailbox};
 use super::sessions::end_all;
 use super::users::{UserRow, address};
@@ -73,24 +74,30 @@ impl Recovery for PgRecovery {
         caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Option<Confirmed>, Unexpected> {
-        let mut transaction = self.0.begin().await.map_err(unexpected)?;
-        let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else { return Ok(None) };
-        let email = sqlx::query_scalar!(
-            "UPDATE users
+        again(|| async {
+            let mut transaction = self.0.begin().await.map_err(unexpected)?;
+            let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else {
+                return Ok(None);
+            };
+            let email = sqlx::query_scalar!(
+                "UPDATE users
              SET email_verified_at = COALESCE(email_verified_at, $3)
              WHERE id = $1 AND email_canonical = $2 AND disabled_at IS NULL
              RETURNING email",
-            holder.user_id,
-            holder.email_canonical,
-            now,
-        )
-        .fetch_optional(&mut *transaction)
+                holder.user_id,
+                holder.email_canonical,
+                now,
+            )
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(unexpected)?;
+            let Some(email) = email else { return Ok(None) };
+            events::leave(&mut transaction, EventKind::EmailVerified, holder.user_id, None, caller, now)
+                .await?;
+            transaction.commit().await.map_err(unexpected)?;
+            Ok(Some(Confirmed { user_id: holder.user_id.into(), email: address(&email)? }))
+        })
         .await
-        .map_err(unexpected)?;
-        let Some(email) = email else { return Ok(None) };
-        events::leave(&mut transaction, EventKind::EmailVerified, holder.user_id, None, caller, now).await?;
-        transaction.commit().await.map_err(unexpected)?;
-        Ok(Some(Confirmed { user_id: holder.user_id.into(), email: address(&email)? }))
     }
 
     async fn reset_password(
@@ -101,6 +108,7 @@ impl Recovery for PgRecovery {
         caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<SessionId>>, Unexpected> {
+        again(|| async {
         let mut transaction = self.0.begin().await.map_err(unexpected)?;
         let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else { return Ok(None) };
         let set = sqlx::query!(
@@ -129,6 +137,8 @@ impl Recovery for PgRecovery {
         events::leave(&mut transaction, EventKind::PasswordReset, holder.user_id, None, caller, now).await?;
         transaction.commit().await.map_err(unexpected)?;
         Ok(Some(ended))
+        })
+        .await
     }
 }
 
@@ -141,30 +151,33 @@ impl PgRecovery {
         event: Option<(EventKind, &Caller)>,
         now: DateTime<Utc>,
     ) -> Result<(), Unexpected> {
-        let mut transaction = self.0.begin().await.map_err(unexpected)?;
-        lock_mailbox(&mut transaction, email).await?;
-        let owner = sqlx::query!(
-            r#"SELECT id, email, email_verified_at IS NOT NULL AS "is_verified!"
+        again(|| async {
+            let mut transaction = self.0.begin().await.map_err(unexpected)?;
+            lock_mailbox(&mut transaction, email).await?;
+            let owner = sqlx::query!(
+                r#"SELECT id, email, email_verified_at IS NOT NULL AS "is_verified!"
              FROM users
              WHERE email_canonical = $1 AND disabled_at IS NULL"#,
-            email.canonical(),
-        )
-        .fetch_optional(&mut *transaction)
+                email.canonical(),
+            )
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(unexpected)?;
+            // Nobody has the nil id: for them, the same statements find nothing.
+            let id = owner.as_ref().map_or(Uuid::nil(), |owner| owner.id);
+            if let Some((kind, caller)) = event {
+                events::leave(&mut transaction, kind, id, None, caller, now).await?;
+            }
+            // To the address as its owner wrote it, whatever the request says.
+            let to = owner.as_ref().map(|owner| address(&owner.email)).transpose()?;
+            let recipient = match owner {
+                None => Err(NO_ACCOUNT),
+                Some(owner) if mail.is_verification() && owner.is_verified => Err(ALREADY_VERIFIED),
+                Some(owner) => Ok(owner.id),
+            };
+            mail.queue_sparingly(&mut transaction, recipient, to.as_ref().unwrap_or(email), now).await?;
+            transaction.commit().await.map_err(unexpected)
+        })
         .await
-        .map_err(unexpected)?;
-        // Nobody has the nil id: for them, the same statements find nothing.
-        let id = owner.as_ref().map_or(Uuid::nil(), |owner| owner.id);
-        if let Some((kind, caller)) = event {
-            events::leave(&mut transaction, kind, id, None, caller, now).await?;
-        }
-        // To the address as its owner wrote it, whatever the request says.
-        let to = owner.as_ref().map(|owner| address(&owner.email)).transpose()?;
-        let recipient = match owner {
-            None => Err(NO_ACCOUNT),
-            Some(owner) if mail.is_verification() && owner.is_verified => Err(ALREADY_VERIFIED),
-            Some(owner) => Ok(owner.id),
-        };
-        mail.queue_sparingly(&mut transaction, recipient, to.as_ref().unwrap_or(email), now).await?;
-        transaction.commit().await.map_err(unexpected)
     }
 }

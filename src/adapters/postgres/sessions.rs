@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+use super::again::again;
 use super::{events, unexpected};
 use crate::domain::{
     Caller, DeviceInfo, EventId, EventKind, Generation, LoginRequirement, MailId, MailKind, PasswordVersion,
@@ -144,8 +145,9 @@ impl Sessions for PgSessions {
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected> {
         let kind = EventKind::LoggedOutEverywhere;
-        let ended = sqlx::query!(
-            r#"WITH siblings AS (
+        again(|| async {
+            let ended = sqlx::query!(
+                r#"WITH siblings AS (
                  SELECT id
                  FROM sessions
                  WHERE user_id = (
@@ -169,20 +171,22 @@ impl Sessions for PgSessions {
              )
              SELECT id, was_live AS "was_live!"
              FROM ended"#,
-            Uuid::from(id),
-            now,
-            SessionEnd::Logout.as_str(),
-            Uuid::from(EventId::generate(now)),
-            kind.as_str(),
-            kind.outcome().as_str(),
-            events::address(caller),
-            caller.device.user_agent(),
-            caller.request_id.as_ref().map(RequestId::as_str),
-        )
-        .fetch_all(&self.0)
+                Uuid::from(id),
+                now,
+                SessionEnd::Logout.as_str(),
+                Uuid::from(EventId::generate(now)),
+                kind.as_str(),
+                kind.outcome().as_str(),
+                events::address(caller),
+                caller.device.user_agent(),
+                caller.request_id.as_ref().map(RequestId::as_str),
+            )
+            .fetch_all(&self.0)
+            .await
+            .map_err(unexpected)?;
+            Ok(ended.into_iter().filter(|row| row.was_live).map(|row| row.id.into()).collect())
+        })
         .await
-        .map_err(unexpected)?;
-        Ok(ended.into_iter().filter(|row| row.was_live).map(|row| row.id.into()).collect())
     }
 
     async fn is_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Unexpected> {

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+use super::again::again;
 use super::sessions::end_all;
 use super::users::UserRow;
 use super::{events, unexpected};
@@ -21,6 +22,7 @@ pub struct PgUserDirectory(pub(super) PgPool);
 #[async_trait]
 impl UserDirectory for PgUserDirectory {
     async fn add(&self, accounts: &[AccountRecord], now: DateTime<Utc>) -> Result<Vec<Addition>, Unexpected> {
+        again(|| async {
         let mut transaction = self.0.begin().await.map_err(unexpected)?;
         let column = Columns::of(accounts);
         let added = sqlx::query!(
@@ -78,6 +80,8 @@ impl UserDirectory for PgUserDirectory {
             }
         });
         Ok(additions.collect())
+        })
+        .await
     }
 
     async fn page(&self, last: Option<UserId>, count: u32) -> Result<Vec<AccountRecord>, Unexpected> {
@@ -117,43 +121,49 @@ impl UserDirectory for PgUserDirectory {
         email: &EmailAddress,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<SessionId>>, Unexpected> {
-        let mut transaction = self.0.begin().await.map_err(unexpected)?;
-        let Some(id) = lock(&mut transaction, email).await? else { return Ok(None) };
-        let ended = end_all(&mut transaction, id, None, SessionEnd::Disabled, now).await?;
-        let shut = sqlx::query!(
-            "UPDATE users
+        again(|| async {
+            let mut transaction = self.0.begin().await.map_err(unexpected)?;
+            let Some(id) = lock(&mut transaction, email).await? else { return Ok(None) };
+            let ended = end_all(&mut transaction, id, None, SessionEnd::Disabled, now).await?;
+            let shut = sqlx::query!(
+                "UPDATE users
              SET disabled_at = $2
              WHERE id = $1 AND disabled_at IS NULL",
-            id,
-            now,
-        )
-        .execute(&mut *transaction)
+                id,
+                now,
+            )
+            .execute(&mut *transaction)
+            .await
+            .map_err(unexpected)?;
+            if shut.rows_affected() == 1 {
+                leave(&mut transaction, EventKind::AccountDisabled, id, now).await?;
+            }
+            transaction.commit().await.map_err(unexpected)?;
+            Ok(Some(ended))
+        })
         .await
-        .map_err(unexpected)?;
-        if shut.rows_affected() == 1 {
-            leave(&mut transaction, EventKind::AccountDisabled, id, now).await?;
-        }
-        transaction.commit().await.map_err(unexpected)?;
-        Ok(Some(ended))
     }
 
     async fn enable(&self, email: &EmailAddress, now: DateTime<Utc>) -> Result<bool, Unexpected> {
-        let mut transaction = self.0.begin().await.map_err(unexpected)?;
-        let Some(id) = lock(&mut transaction, email).await? else { return Ok(false) };
-        let opened = sqlx::query!(
-            "UPDATE users
+        again(|| async {
+            let mut transaction = self.0.begin().await.map_err(unexpected)?;
+            let Some(id) = lock(&mut transaction, email).await? else { return Ok(false) };
+            let opened = sqlx::query!(
+                "UPDATE users
              SET disabled_at = NULL
              WHERE id = $1 AND disabled_at IS NOT NULL",
-            id,
-        )
-        .execute(&mut *transaction)
+                id,
+            )
+            .execute(&mut *transaction)
+            .await
+            .map_err(unexpected)?;
+            if opened.rows_affected() == 1 {
+                leave(&mut transaction, EventKind::AccountEnabled, id, now).await?;
+            }
+            transaction.commit().await.map_err(unexpected)?;
+            Ok(true)
+        })
         .await
-        .map_err(unexpected)?;
-        if opened.rows_affected() == 1 {
-            leave(&mut transaction, EventKind::AccountEnabled, id, now).await?;
-        }
-        transaction.commit().await.map_err(unexpected)?;
-        Ok(true)
     }
 
     async fn end_sessions(
@@ -212,17 +222,20 @@ impl UserDirectory for PgUserDirectory {
         email: &EmailAddress,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<SessionId>>, Unexpected> {
-        let mut transaction = self.0.begin().await.map_err(unexpected)?;
-        let Some(id) = lock(&mut transaction, email).await? else { return Ok(None) };
-        let ended = end_all(&mut transaction, id, None, SessionEnd::Deleted, now).await?;
-        leave(&mut transaction, EventKind::AccountDeleted, id, now).await?;
-        // A trigger forgets what is personal elsewhere.
-        sqlx::query!("DELETE FROM users WHERE id = $1", id)
-            .execute(&mut *transaction)
-            .await
-            .map_err(unexpected)?;
-        transaction.commit().await.map_err(unexpected)?;
-        Ok(Some(ended))
+        again(|| async {
+            let mut transaction = self.0.begin().await.map_err(unexpected)?;
+            let Some(id) = lock(&mut transaction, email).await? else { return Ok(None) };
+            let ended = end_all(&mut transaction, id, None, SessionEnd::Deleted, now).await?;
+            leave(&mut transaction, EventKind::AccountDeleted, id, now).await?;
+            // A trigger forgets what is personal elsewhere.
+            sqlx::query!("DELETE FROM users WHERE id = $1", id)
+                .execute(&mut *transaction)
+                .await
+                .map_err(unexpected)?;
+            transaction.commit().await.map_err(unexpected)?;
+            Ok(Some(ended))
+        })
+        .await
     }
 }
 

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::again::again;
 use super::mailing::{NewMail, REPEATED, lock_mailbox};
 use super::{corrupt, events, unexpected};
 use crate::domain::{
@@ -44,54 +45,58 @@ impl Users for PgUsers {
         caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Registered, Unexpected> {
-        let mut transaction = self.0.begin().await.map_err(unexpected)?;
-        lock_mailbox(&mut transaction, &new.email).await?;
-        let inserted = sqlx::query_scalar!(
-            "INSERT INTO users (id, email, email_canonical, password_hash, name, locale, created_at)
+        again(|| async {
+            let mut transaction = self.0.begin().await.map_err(unexpected)?;
+            lock_mailbox(&mut transaction, &new.email).await?;
+            let inserted = sqlx::query_scalar!(
+                "INSERT INTO users (id, email, email_canonical, password_hash, name, locale, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT ON CONSTRAINT users_email_canonical_key DO NOTHING
              RETURNING id",
-            Uuid::from(new.id),
-            new.email.as_str(),
-            new.email.canonical(),
-            new.password_hash,
-            new.name.as_ref().map(PersonName::as_str),
-            new.locale.as_str(),
-            now,
-        )
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(unexpected)?;
-        let outcome = if let Some(id) = inserted {
-            NewMail::with_token(MailKind::Welcome, mail).queue(&mut transaction, id, None, now).await?;
-            events::leave(&mut transaction, EventKind::Registered, id, None, caller, now).await?;
-            Registered::New
-        } else {
-            // Its owner is addressed as they wrote it themselves.
-            let owner = sqlx::query!(
-                r#"SELECT id, email, created_at > $2 AS "is_fresh!"
-                 FROM users
-                 WHERE email_canonical = $1"#,
+                Uuid::from(new.id),
+                new.email.as_str(),
                 new.email.canonical(),
-                now - REPETITION,
+                new.password_hash,
+                new.name.as_ref().map(PersonName::as_str),
+                new.locale.as_str(),
+                now,
             )
             .fetch_optional(&mut *transaction)
             .await
-            .map_err(unexpected)?
-            // The same request will find the address free.
-            .ok_or_else(|| Unexpected::unavailable("the address", "it was given up at this moment"))?;
-            let told = NewMail::notice(MailKind::AlreadyRegistered, mail.id);
-            if owner.is_fresh {
-                told.suppress(&mut transaction, REPEATED, now).await?;
+            .map_err(unexpected)?;
+            let outcome = if let Some(id) = inserted {
+                NewMail::with_token(MailKind::Welcome, mail).queue(&mut transaction, id, None, now).await?;
+                events::leave(&mut transaction, EventKind::Registered, id, None, caller, now).await?;
+                Registered::New
             } else {
-                told.queue_sparingly(&mut transaction, Ok(owner.id), &address(&owner.email)?, now).await?;
-            }
-            let repeated = EventKind::RegistrationRepeated;
-            events::leave(&mut transaction, repeated, owner.id, None, caller, now).await?;
-            Registered::Taken
-        };
-        transaction.commit().await.map_err(unexpected)?;
-        Ok(outcome)
+                // Its owner is addressed as they wrote it themselves.
+                let owner = sqlx::query!(
+                    r#"SELECT id, email, created_at > $2 AS "is_fresh!"
+                 FROM users
+                 WHERE email_canonical = $1"#,
+                    new.email.canonical(),
+                    now - REPETITION,
+                )
+                .fetch_optional(&mut *transaction)
+                .await
+                .map_err(unexpected)?
+                // The same request will find the address free.
+                .ok_or_else(|| Unexpected::unavailable("the address", "it was given up at this moment"))?;
+                let told = NewMail::notice(MailKind::AlreadyRegistered, mail.id);
+                if owner.is_fresh {
+                    told.suppress(&mut transaction, REPEATED, now).await?;
+                } else {
+                    told.queue_sparingly(&mut transaction, Ok(owner.id), &address(&owner.email)?, now)
+                        .await?;
+                }
+                let repeated = EventKind::RegistrationRepeated;
+                events::leave(&mut transaction, repeated, owner.id, None, caller, now).await?;
+                Registered::Taken
+            };
+            transaction.commit().await.map_err(unexpected)?;
+            Ok(outcome)
+        })
+        .await
     }
 
     async fn rehash(&self, id: UserId, from: &str, to: &str) -> Result<(), Unexpected> {
