@@ -28,5 +28,5 @@ fn was_rolled_back(error: &Unexpected) -> bool {
     let Unexpected::Unavailable { source, .. } = error else { return false };
     let refusal = source.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
     // serialization_failure and deadlock_detected.
-    refusal.and_then(|refusal| refusal.code()).is_some_and(|code| code == "40001" || code == "40P01")
+    refusal.and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "40001" || code == "40P01")
 }

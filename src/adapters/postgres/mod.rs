@@ -11,6 +11,7 @@ mod outbox;
 mod password_failures;
 mod recovery;
 mod session_directory;
+mod session_ends;
 mod sessions;
 mod signing_keys;
 mod user_directory;

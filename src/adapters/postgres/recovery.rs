@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::again::again;
 use super::mailing::{ALREADY_VERIFIED, NO_ACCOUNT, NewMail, lock_mailbox};
-use super::sessions::end_all;
+use super::session_ends::end_all;
 use super::users::{UserRow, address};
 use super::{events, mail_tokens, unexpected};
 use crate::domain::{

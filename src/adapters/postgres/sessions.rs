@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::again::again;
-use super::{events, unexpected};
+use super::{events, session_ends, unexpected};
 use crate::domain::{
-    Caller, DeviceInfo, EventId, EventKind, Generation, LoginRequirement, MailId, MailKind, PasswordVersion,
-    RefreshToken, RequestId, RotationPolicy, Session, SessionEnd, SessionId, Verdict,
+    Caller, DeviceInfo, EventId, EventKind, Generation, LoginRequirement, PasswordVersion, RefreshToken,
+    RequestId, RotationPolicy, Session, SessionEnd, SessionId, Verdict,
 };
 use crate::ports::{EndCursor, Rotation, Sessions, Unexpected};
 
@@ -86,7 +85,7 @@ impl Sessions for PgSessions {
                 Verdict::Replay => return Ok(Rotation::Replayed(session)),
                 Verdict::Refuse => return Ok(Rotation::Refused),
                 Verdict::Reuse => {
-                    if let Some(mail) = self.end_reused(&session, caller, now).await? {
+                    if let Some(mail) = session_ends::end_reused(&self.0, &session, caller, now).await? {
                         return Ok(Rotation::Reused(session, mail));
                     }
                 }
@@ -104,38 +103,7 @@ impl Sessions for PgSessions {
         caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected> {
-        let kind = reason.event();
-        // Ended in any case, though it may seem to have expired: another instance, with a clock behind ours, could go on
-        // with it.
-        let ended = sqlx::query!(
-            r#"WITH ended AS (
-                 UPDATE sessions
-                 SET ended_at = $2, end_reason = $3
-                 WHERE id = $1 AND ended_at IS NULL
-                 RETURNING id, user_id, expires_at > $2 AS was_live
-             ), event AS (
-                 INSERT INTO security_events
-                    (id, user_id, session_id, kind, outcome, occurred_at, ip_address, user_agent, request_id)
-                 SELECT $4, user_id, id, $5, $6, $2, $7, $8, $9
-                 FROM ended
-                 WHERE was_live
-             )
-             SELECT id, was_live AS "was_live!"
-             FROM ended"#,
-            Uuid::from(id),
-            now,
-            reason.as_str(),
-            Uuid::from(EventId::generate(now)),
-            kind.as_str(),
-            kind.outcome().as_str(),
-            events::address(caller),
-            caller.device.user_agent(),
-            caller.request_id.as_ref().map(RequestId::as_str),
-        )
-        .fetch_all(&self.0)
-        .await
-        .map_err(unexpected)?;
-        Ok(ended.into_iter().filter(|row| row.was_live).map(|row| row.id.into()).collect())
+        session_ends::end(&self.0, id, reason, caller, now).await
     }
 
     async fn end_siblings(
@@ -144,49 +112,7 @@ impl Sessions for PgSessions {
         caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected> {
-        let kind = EventKind::LoggedOutEverywhere;
-        again(|| async {
-            let ended = sqlx::query!(
-                r#"WITH siblings AS (
-                 SELECT id
-                 FROM sessions
-                 WHERE user_id = (
-                         SELECT user_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2
-                     )
-                     AND ended_at IS NULL
-                 ORDER BY id
-                 FOR UPDATE
-             ), ended AS (
-                 UPDATE sessions
-                 SET ended_at = $2, end_reason = $3
-                 FROM siblings
-                 WHERE sessions.id = siblings.id
-                 RETURNING sessions.id, sessions.user_id, expires_at > $2 AS was_live
-             ), event AS (
-                 INSERT INTO security_events
-                    (id, user_id, session_id, kind, outcome, occurred_at, ip_address, user_agent, request_id)
-                 SELECT $4, user_id, id, $5, $6, $2, $7, $8, $9
-                 FROM ended
-                 WHERE id = $1
-             )
-             SELECT id, was_live AS "was_live!"
-             FROM ended"#,
-                Uuid::from(id),
-                now,
-                SessionEnd::Logout.as_str(),
-                Uuid::from(EventId::generate(now)),
-                kind.as_str(),
-                kind.outcome().as_str(),
-                events::address(caller),
-                caller.device.user_agent(),
-                caller.request_id.as_ref().map(RequestId::as_str),
-            )
-            .fetch_all(&self.0)
-            .await
-            .map_err(unexpected)?;
-            Ok(ended.into_iter().filter(|row| row.was_live).map(|row| row.id.into()).collect())
-        })
-        .await
+        session_ends::end_siblings(&self.0, id, caller, now).await
     }
 
     async fn is_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Unexpected> {
@@ -224,21 +150,7 @@ impl Sessions for PgSessions {
         &self,
         cursor: Option<EndCursor>,
     ) -> Result<(Vec<SessionId>, EndCursor), Unexpected> {
-        // Reads again what was written up to 30 seconds before the cursor: a statement may commit that long after it took
-        // the time. At first, what ended within the life of any access token, and clocks that differ.
-        let row = sqlx::query!(
-            r#"SELECT clock_timestamp() AS "read_at!",
-                 ARRAY(
-                     SELECT id
-                     FROM sessions
-                     WHERE end_recorded_at > COALESCE($1::timestamptz - interval '30 seconds', now() - interval '20 minutes')
-                 ) AS "ended!""#,
-            cursor.map(|cursor| cursor.0),
-        )
-        .fetch_one(&self.0)
-        .await
-        .map_err(unexpected)?;
-        Ok((row.ended.into_iter().map(SessionId::from).collect(), EndCursor(row.read_at)))
+        session_ends::ended_since(&self.0, cursor).await
     }
 }
 
@@ -309,83 +221,6 @@ impl PgSessions {
         .map_err(unexpected)?;
         Ok(row.map(Session::from))
     }
-
-    /// Ends a session that was judged at this generation, leaves an event, and queues the mail about it. `None` when it has changed since.
-    async fn end_reused(
-        &self,
-        session: &Session,
-        caller: &Caller,
-        now: DateTime<Utc>,
-    ) -> Result<Option<MailId>, Unexpected> {
-        let kind = SessionEnd::Reuse.event();
-        let mail = MailId::generate(now);
-        let queued = sqlx::query!(
-            "WITH ended AS (
-                 UPDATE sessions
-                 SET ended_at = $3, end_reason = $4
-                 WHERE id = $1 AND generation = $2 AND ended_at IS NULL
-                 RETURNING user_id
-             ), event AS (
-                 INSERT INTO security_events
-                    (id, user_id, session_id, kind, outcome, occurred_at, ip_address, user_agent, request_id)
-                 SELECT $7, user_id, $1, $8, $9, $3, $10, $11, $12
-                 FROM ended
-             )
-             INSERT INTO outbox
-                (id, user_id, kind, recipient, recipient_canonical, recipient_name, locale, queued_at, due_at)
-             SELECT $5, users.id, $6, email, email_canonical, name, locale, $3, $3
-             FROM users
-             JOIN ended ON ended.user_id = users.id",
-            Uuid::from(session.id),
-            i32::from(session.generation),
-            now,
-            SessionEnd::Reuse.as_str(),
-            Uuid::from(mail),
-            MailKind::SessionReuse.as_str(),
-            Uuid::from(EventId::generate(now)),
-            kind.as_str(),
-            kind.outcome().as_str(),
-            events::address(caller),
-            caller.device.user_agent(),
-            caller.request_id.as_ref().map(RequestId::as_str),
-        )
-        .execute(&self.0)
-        .await
-        .map_err(unexpected)?;
-        Ok((queued.rows_affected() == 1).then_some(mail))
-    }
-}
-
-/// Ends the live sessions of an account, but for one, inside of the transaction of what ends them. Answers which.
-pub(super) async fn end_all(
-    connection: &mut PgConnection,
-    user_id: Uuid,
-    but: Option<SessionId>,
-    reason: SessionEnd,
-    now: DateTime<Utc>,
-) -> Result<Vec<SessionId>, Unexpected> {
-    let ended = sqlx::query!(
-        r#"WITH living AS (
-             SELECT id
-             FROM sessions
-             WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2
-             ORDER BY id
-             FOR UPDATE
-         )
-         UPDATE sessions
-         SET ended_at = $3, end_reason = $4
-         FROM living
-         WHERE sessions.id = living.id
-         RETURNING sessions.id, expires_at > $3 AS "was_live!""#,
-        user_id,
-        but.map(Uuid::from),
-        now,
-        reason.as_str(),
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(unexpected)?;
-    Ok(ended.into_iter().filter(|row| row.was_live).map(|row| row.id.into()).collect())
 }
 
 struct SessionRow {

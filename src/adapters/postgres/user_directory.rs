@@ -8,11 +8,11 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::again::again;
-use super::sessions::end_all;
+use super::session_ends::{self, end_all};
 use super::users::UserRow;
 use super::{events, unexpected};
 use crate::domain::{
-    CLOCK_SKEW, Caller, EmailAddress, EventId, EventKind, PersonName, SessionEnd, SessionId, User, UserId,
+    Caller, EmailAddress, EventId, EventKind, PersonName, SessionEnd, SessionId, User, UserId,
 };
 use crate::ports::{AccountRecord, Addition, Unexpected, UserDirectory};
 
@@ -173,48 +173,7 @@ impl UserDirectory for PgUserDirectory {
         began_by: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected> {
-        let (reason, kind) = (SessionEnd::Operator, SessionEnd::Operator.event());
-        let events: Vec<Uuid> = (0..count).map(|_| EventId::generate(now).into()).collect();
-        // One that has just expired may still be gone on with by an instance whose clock is behind ours.
-        let ended = sqlx::query_scalar!(
-            r#"WITH living AS (
-                 SELECT id
-                 FROM sessions
-                 WHERE id > $1 AND ended_at IS NULL AND expires_at > $3 AND created_at <= $4
-                 ORDER BY id
-                 LIMIT $2
-                 FOR UPDATE
-             ), ended AS (
-                 UPDATE sessions
-                 SET ended_at = $5, end_reason = $6
-                 FROM living
-                 WHERE sessions.id = living.id
-                 RETURNING sessions.id, sessions.user_id
-             ), numbered AS (
-                 SELECT id, user_id, row_number() OVER () AS number
-                 FROM ended
-             ), event AS (
-                 INSERT INTO security_events (id, user_id, session_id, kind, outcome, occurred_at)
-                 SELECT ($7::uuid[])[number], user_id, id, $8, $9, $5
-                 FROM numbered
-             )
-             SELECT id
-             FROM ended
-             ORDER BY id"#,
-            last.map_or(Uuid::nil(), Uuid::from),
-            i64::from(count),
-            now - CLOCK_SKEW,
-            began_by,
-            now,
-            reason.as_str(),
-            &events,
-            kind.as_str(),
-            kind.outcome().as_str(),
-        )
-        .fetch_all(&self.0)
-        .await
-        .map_err(unexpected)?;
-        Ok(ended.into_iter().map(SessionId::from).collect())
+        session_ends::end_many(&self.0, last, count, began_by, now).await
     }
 
     async fn delete(
