@@ -3,6 +3,8 @@
 mod compose;
 mod desks;
 mod error;
+mod passwords;
+mod servers;
 mod tireless;
 
 use std::future::Future;
@@ -170,7 +172,7 @@ pub async fn listen(config: &HttpConfig) -> Result<TcpListener, StartError> {
 /// # Errors
 /// See [`StartError`].
 pub async fn migrate(config: &Config) -> Result<(), StartError> {
-    compose::migrate(config).await
+    servers::migrate(config).await
 }
 
 /// The signing keys in the database of `DATABASE_URL`, which is brought up to date, for an operator to look at and to change.

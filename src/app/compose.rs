@@ -2,42 +2,30 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
-use super::StartError;
-use crate::adapters::breached_passwords::Sha1List;
+use super::servers::{Accelerators, LazyFolder, accelerators, database, mailer};
+use super::{StartError, passwords};
 use crate::adapters::device_tokens::HmacDeviceTokens;
-use crate::adapters::embedded::{self, PrivatePostgres};
+use crate::adapters::embedded::PrivatePostgres;
 use crate::adapters::jwt::JwtTokens;
-use crate::adapters::local::{
-    DataFolder, DataFolderError, FileMailbox, LocalMailQueue, LocalRateLimiter, LocalRevocations,
-};
+use crate::adapters::local::{DataFolder, LocalRateLimiter};
 use crate::adapters::mail_tokens::HmacMailTokens;
-use crate::adapters::password_hashing::{HashingLanes, Peppers};
 use crate::adapters::postgres::Database;
 use crate::adapters::pseudonyms::HmacPseudonyms;
-use crate::adapters::redis::{Redis, RedisMailQueue, RedisRateLimiter, RedisRevocations};
 use crate::adapters::root_secret::{RootSecret, RootSecrets};
 use crate::adapters::seal::AesGcmVault;
-use crate::adapters::smtp::{self, SmtpMailer};
-use crate::adapters::templates::{Stationery, Templates};
-use crate::config::{Config, ConfigError, MailConfig, PasswordsConfig, StoresConfig};
+use crate::config::{Config, ConfigError};
 use crate::graphql::{self, InputRules, TrustedDocuments};
 use crate::http::{self, HttpRules};
-use crate::ports::{
-    BreachedPasswords, Clock, MailQueue, Mailbox, Mailer, RateLimiter, Revocations, Sessions, Tokens, Users,
-};
+use crate::ports::{Clock, Mailbox, RateLimiter, Sessions, Tokens, Users};
 use crate::services::{
     Access, Accounts, Authentication, EventHistory, Health, Housekeeping, Limits, MailboxPage, Mailing,
-    Mirror, OwnSessions, PasswordChoice, PasswordRecovery, Passwords, Posting, Refusals, Registration,
-    Services, Sightings, Signing,
+    Mirror, OwnSessions, PasswordRecovery, Passwords, Posting, Refusals, Registration, Services, Sightings,
+    Signing,
 };
-
-/// How many logins show which peppers are in use.
-const LATEST_LOGINS: i64 = 100;
 
 /// What was put together.
 pub(super) struct Composition {
@@ -55,7 +43,7 @@ pub(super) struct Composition {
 
 pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Composition, StartError> {
     let trusted_documents = config.explore.trusted_documents.as_deref().map(trusted_documents).transpose()?;
-    let data = LazyFolder { path: &config.stores.data_dir, open: OnceLock::new() };
+    let data = LazyFolder::at(&config.stores.data_dir);
     let secrets = match &config.secret {
         Some(secret) => secrets(secret, &config),
         None => secrets(&data.get()?.secret()?, &config),
@@ -63,10 +51,10 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let (mailer, mailbox) = mailer(&config, &data)?;
     let Accelerators { revocations, queue, limiter } = accelerators(&config.stores, &clock)?;
     let tokens = tokens(&config, &secrets)?;
-    let choice = password_choice(&config.passwords)?;
+    let choice = passwords::choice(&config.passwords)?;
 
     let (database, embedded) = database(&config.stores, &data).await?;
-    require_peppers(&config.passwords, &database).await?;
+    passwords::require_peppers(&config.passwords, &database).await?;
     let signing = Arc::new(signing(&config, &secrets, &clock, &database, tokens.clone())?);
     signing.keep().await?;
     let (users, sessions) = (Arc::new(database.users()), Arc::new(database.sessions()));
@@ -127,7 +115,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         housekeeping,
         database,
         embedded,
-        data: data.open.into_inner(),
+        data: data.into_inner(),
     })
 }
 
@@ -252,32 +240,6 @@ fn tokens(config: &Config, secrets: &RootSecrets) -> Result<Arc<JwtTokens>, Star
     Ok(Arc::new(tokens))
 }
 
-pub(super) fn password_choice(config: &PasswordsConfig) -> Result<PasswordChoice, StartError> {
-    let breached = config.breached.as_deref().map(breached_passwords).transpose()?;
-    let peppers = peppers(config)?;
-    let hasher = HashingLanes::start(config.lanes, config.memory_kib, config.iterations, peppers)?;
-    Ok(PasswordChoice { hasher: Arc::new(hasher), breached, policy: config.policy })
-}
-
-pub(super) fn peppers(config: &PasswordsConfig) -> Result<Peppers, StartError> {
-    Ok(Peppers::new(config.pepper.as_ref(), config.previous_pepper.as_ref())?)
-}
-
-/// Without a pepper that is in use, everybody's password would be wrong. Who has logged in of late shows which one is.
-async fn require_peppers(config: &PasswordsConfig, database: &Database) -> Result<(), StartError> {
-    let hashes = database.users().hashes_of_latest_logins(LATEST_LOGINS).await?;
-    match peppers(config)?.find_missing(&hashes) {
-        Some(id) => Err(StartError::Pepper(id)),
-        None => Ok(()),
-    }
-}
-
-/// The passwords that nobody may choose any more.
-fn breached_passwords(file: &Path) -> Result<Arc<dyn BreachedPasswords>, ConfigError> {
-    let setting = |error| ConfigError::new("AUTHQL_BREACHED_PASSWORDS", format!("names a file that {error}"));
-    Ok(Arc::new(Sha1List::open(file).map_err(setting)?))
-}
-
 fn limits(
     config: &Config,
     secrets: &RootSecrets,
@@ -308,97 +270,4 @@ fn signing(
     let keys = Arc::new(database.signing_keys());
     let vault = Arc::new(AesGcmVault::new(secrets)?);
     Ok(Signing::new(clock.clone(), keys, vault, tokens, config.key_rotation))
-}
-
-/// The data folder, opened by the first stand-in that needs it.
-struct LazyFolder<'a> {
-    path: &'a Path,
-    open: OnceLock<DataFolder>,
-}
-
-impl LazyFolder<'_> {
-    fn get(&self) -> Result<&DataFolder, DataFolderError> {
-        if let Some(folder) = self.open.get() {
-            return Ok(folder);
-        }
-        let folder = DataFolder::open(self.path)?;
-        Ok(self.open.get_or_init(|| folder))
-    }
-}
-
-/// The database, its schema up to date.
-async fn database(
-    stores: &StoresConfig,
-    data: &LazyFolder<'_>,
-) -> Result<(Database, Option<PrivatePostgres>), StartError> {
-    let (database, embedded) = if let Some(url) = &stores.database_url {
-        (Database::at(url.expose_secret())?, None)
-    } else {
-        let server = PrivatePostgres::start(data.get()?.path()).await?;
-        let folder = server.socket_folder();
-        (Database::on_socket(folder, embedded::PORT, embedded::USER, embedded::DATABASE), Some(server))
-    };
-    database.migrate().await?;
-    Ok((database, embedded))
-}
-
-/// Brings the database of `DATABASE_URL` up to date, and nothing else.
-pub(super) async fn migrate(config: &Config) -> Result<(), StartError> {
-    let url = config.stores.database_url.as_ref().ok_or(StartError::NothingToMigrate)?;
-    Ok(Database::at(url.expose_secret())?.migrate().await?)
-}
-
-type MailerAndMailbox = (Arc<dyn Mailer>, Option<Arc<dyn Mailbox>>);
-
-/// An SMTP server, or files that the mailbox page shows.
-fn mailer(config: &Config, data: &LazyFolder<'_>) -> Result<MailerAndMailbox, StartError> {
-    let MailConfig { smtp_url, sender, templates, .. } = &config.mail;
-    if let Some(sender) = sender {
-        smtp::sender(sender)?;
-    }
-    let site = Url::parse(&config.http.public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let stationery = Stationery {
-        folder: templates.clone(),
-        sender: sender.clone(),
-        site: site.unwrap_or_else(|| "authql".to_owned()),
-        frontend_url: config.http.frontend_url().to_owned(),
-    };
-    let templates = Templates::load(&stationery)?;
-    if let Some(url) = smtp_url {
-        if templates.chosen_sender().is_none() {
-            return Err(StartError::NoSender);
-        }
-        return Ok((Arc::new(SmtpMailer::new(url.expose_secret(), templates)?), None));
-    }
-    let folder = data.get()?.private_folder("mail")?;
-    let files = Arc::new(FileMailbox::new(folder, templates, stationery));
-    Ok((files.clone(), Some(files)))
-}
-
-/// What Redis speeds up, or shares between instances.
-pub(super) struct Accelerators {
-    pub(super) revocations: Arc<dyn Revocations>,
-    queue: Arc<dyn MailQueue>,
-    limiter: Arc<dyn RateLimiter>,
-}
-
-/// Redis, or its twins in this process.
-pub(super) fn accelerators(
-    stores: &StoresConfig,
-    clock: &Arc<dyn Clock>,
-) -> Result<Accelerators, StartError> {
-    let limiter = LocalRateLimiter::new(clock.clone());
-    let Some(url) = &stores.redis_url else {
-        return Ok(Accelerators {
-            revocations: Arc::new(LocalRevocations::default()),
-            queue: Arc::new(LocalMailQueue::default()),
-            limiter: Arc::new(limiter),
-        });
-    };
-    let redis = Redis::new(url.expose_secret())?;
-    Ok(Accelerators {
-        revocations: Arc::new(RedisRevocations(redis.clone())),
-        queue: Arc::new(RedisMailQueue::new(redis.clone())),
-        limiter: Arc::new(RedisRateLimiter::new(redis, limiter)),
-    })
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::StartError;
-use super::compose::{accelerators, keys, password_choice, peppers};
+use super::compose::keys;
+use super::passwords;
+use super::servers::accelerators;
 use crate::adapters::password_hashing::KnownFormats;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, PasswordsConfig};
@@ -14,11 +16,11 @@ use crate::services::{EventHistory, MailDesk, Mirror, SessionDesk, UserDesk};
 
 pub(super) async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, StartError> {
     let database = database(config).await?;
-    let passwords = PasswordsConfig { lanes: 1, ..config.passwords.clone() };
+    let one_lane = PasswordsConfig { lanes: 1, ..config.passwords.clone() };
     Ok(UserDesk {
         directory: Arc::new(database.user_directory()),
-        formats: Arc::new(KnownFormats(peppers(&passwords)?)),
-        passwords: password_choice(&passwords)?,
+        formats: Arc::new(KnownFormats(passwords::peppers(&config.passwords)?)),
+        passwords: passwords::choice(&one_lane)?,
         mirror: mirror(config, &database, &clock)?,
         clock,
     })
