@@ -113,10 +113,7 @@ pub(crate) fn run() -> ExitCode {
         Err(error) => {
             // It is over when it is printed, or cannot be.
             let _ = print_aside(stderr(), format!("authql: {error}\n")).recv_timeout(PATIENCE);
-            let is_setting = matches!(
-                error.downcast_ref(),
-                Some(StartError::Config(_) | StartError::Templates(_) | StartError::NoSender)
-            );
+            let is_setting = error.downcast_ref().is_some_and(StartError::is_about_settings);
             ExitCode::from(if is_setting { 2 } else { 1 })
         }
     }

@@ -80,6 +80,31 @@ pub enum StartError {
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl StartError {
+    /// Whether the settings are at fault, whatever the servers say.
+    #[must_use]
+    pub fn is_about_settings(&self) -> bool {
+        match self {
+            Self::Config(_)
+            | Self::Smtp(_)
+            | Self::Templates(_)
+            | Self::NoSender
+            | Self::Database(DatabaseError::Url(_))
+            | Self::Redis(_)
+            | Self::NothingToMigrate
+            | Self::NoKeys
+            | Self::NoDatabase => true,
+            Self::DataFolder(_)
+            | Self::Embedded(_)
+            | Self::Database(_)
+            | Self::Sealed(_)
+            | Self::Pepper(_)
+            | Self::Listen { .. }
+            | Self::Broken(_) => false,
+        }
+    }
+}
+
 impl From<Unexpected> for StartError {
     fn from(error: Unexpected) -> Self {
         Self::Broken(error.into())

@@ -208,7 +208,7 @@ async fn an_operator_lists_and_rotates_keys() {
     assert_eq!(kid(&ada.login(&app).await.access), before[1]);
 
     let nowhere = output(Path::new("/"), &[], &["keys", "list"]);
-    assert_eq!(nowhere.status.code(), Some(1));
+    assert_eq!(nowhere.status.code(), Some(2));
     assert!(String::from_utf8(nowhere.stderr).unwrap().starts_with("authql: DATABASE_URL is missing: keys"));
 }
 
