@@ -9,7 +9,8 @@ use futures_util::{StreamExt, stream};
 use sqlx::Row;
 
 use crate::support::{
-    Leash, Mode, Mood, Person, TestApp, eventually, find_program, free_port, make_certificate,
+    Leash, Mode, Mood, Person, Program, SmtpSink, TestApp, TlsDoor, eventually, find_program, free_port,
+    make_certificate, program,
 };
 
 /// The state of the only mail, how often it was tried, and what was said at the last failure.
@@ -296,6 +297,40 @@ async fn a_server_with_a_wrong_certificate_gets_no_mail() {
     assert_eq!(only_mail(&app).await.0, "pending");
     drop(leash);
     server.wait().unwrap();
+}
+
+/// Over TLS from the start and after STARTTLS, with a user and a password.
+#[tokio::test]
+async fn a_server_with_a_good_certificate_gets_its_mail() {
+    let Some(openssl) = find_program("openssl") else { return };
+    let certificate = tempfile::tempdir().unwrap();
+    make_certificate(&openssl, certificate.path());
+    let roots = certificate.path().join("fullchain.pem");
+    for (scheme, after_starttls) in [("smtps", false), ("smtp", true)] {
+        let sink = SmtpSink::start().await;
+        let door = TlsDoor::to(sink.port(), certificate.path(), after_starttls).await;
+        let (folder, url) = (program::folder(), format!("{scheme}://ada:right@localhost:{}", door.port));
+        let program = Program::start(
+            folder.path(),
+            &[
+                ("SMTP_URL", &url),
+                ("SSL_CERT_FILE", roots.to_str().unwrap()),
+                ("AUTHQL_MAIL_FROM", "authql <no-reply@example.org>"),
+            ],
+        );
+        for (number, person) in ["Ada", "Bob"].into_iter().enumerate() {
+            let person = Person::new(person);
+            let input = serde_json::json!({"email": person.email, "password": person.password});
+            let query = "mutation ($input: RegisterInput!) { register(input: $input) { __typename } }";
+            let body = serde_json::json!({"query": query, "variables": {"input": input}});
+            let request = reqwest::Client::new().post(format!("{}/graphql", program.url)).json(&body);
+            assert!(request.send().await.unwrap().text().await.unwrap().contains("RegisterSuccess"));
+            assert_eq!(sink.wait_for(number + 1).await[number].to, person.email);
+        }
+        assert_eq!(sink.logins(), 1, "the line was kept");
+        program.signal("TERM");
+        assert_eq!(program.wait().await.code(), Some(0));
+    }
 }
 
 #[tokio::test]

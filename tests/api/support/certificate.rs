@@ -20,6 +20,8 @@ pub fn make_certificate(openssl: &Path, folder: &Path) {
             "2",
         ])
         .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        // Or it would be one that vouches for others, and for no server.
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .arg("-keyout")
         .arg(folder.join("privkey.pem"))
         .arg("-out")

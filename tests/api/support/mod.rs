@@ -16,6 +16,7 @@ pub mod program;
 mod proxy;
 mod redis;
 mod smtp;
+mod tls_door;
 mod visitor;
 
 pub use app::{Mode, TestApp};
@@ -31,6 +32,7 @@ pub use program::Program;
 pub use proxy::{Line, Proxy, Target};
 pub use redis::{TestRedis, free_port};
 pub use smtp::{Mood, SmtpSink};
+pub use tls_door::TlsDoor;
 pub use visitor::{BEHIND_A_PROXY, Outcome, Visitor};
 
 /// A setting for the whole run: `./dev test` makes a missing server a failure.

@@ -1,6 +1,7 @@
 //! An SMTP peer that really speaks SMTP (RFC 5321), well or badly.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -70,6 +71,8 @@ struct Shared {
     tries: Mutex<HashMap<String, usize>>,
     /// How many mails it has been offered, taken or not.
     offers: watch::Sender<usize>,
+    /// How often somebody has shown the right password.
+    logins: AtomicUsize,
 }
 
 impl SmtpSink {
@@ -80,6 +83,7 @@ impl SmtpSink {
             unanswered: Mutex::default(),
             tries: Mutex::default(),
             offers: watch::Sender::new(0),
+            logins: AtomicUsize::new(0),
         };
         let mut sink = Self { port: super::redis::free_port(), shared: Arc::new(shared), task: None };
         sink.restart().await;
@@ -88,6 +92,15 @@ impl SmtpSink {
 
     pub fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}?tls=none", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// How often somebody has shown the right password.
+    pub fn logins(&self) -> usize {
+        self.shared.logins.load(Ordering::Relaxed)
     }
 
     pub fn set_mood(&self, mood: Mood) {
@@ -170,7 +183,11 @@ impl Shared {
                 line.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_uppercase();
             let reply = match verb.as_str() {
                 "EHLO" => "250-sink.test\r\n250-8BITMIME\r\n250-AUTH PLAIN LOGIN\r\n250 SMTPUTF8\r\n",
-                // Nobody has an account here.
+                // The one account: \0ada\0right.
+                "AUTH" if line.trim_end().ends_with("PLAIN AGFkYQByaWdodA==") => {
+                    self.logins.fetch_add(1, Ordering::Relaxed);
+                    "235 welcome\r\n"
+                }
                 "AUTH" => {
                     self.offers.send_modify(|offers| *offers += 1);
                     "535 5.7.8 wrong user or password\r\n"
