@@ -184,10 +184,10 @@ async fn a_greylisted_mail_arrives_once_at_the_third_try() {
     assert_eq!((app.letters().await.len(), only_mail(&app).await.1), (1, 3));
 }
 
-/// F14: at any other step too.
+/// F14: at any other step too, and whatever it says while it is not about the mail.
 #[tokio::test]
-async fn a_server_that_is_busy_or_stumbles_is_tried_again() {
-    for mood in [Mood::Busy, Mood::Stumbling] {
+async fn a_server_that_is_busy_or_stumbles_or_wants_none_of_us_is_tried_again() {
+    for mood in [Mood::Busy, Mood::Blocking, Mood::Stumbling] {
         let Some(app) = TestApp::on_servers().await else { return };
         let sink = app.smtp.as_ref().unwrap();
         sink.set_mood(mood);

@@ -21,7 +21,7 @@ const IDLE: Duration = Duration::from_mins(1);
 /// How long the server may take for each step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TimeLimits {
-    /// Connecting, to each address of the server.
+    /// Connecting to one address of the server. All of them, and its greeting, have the time of a reply more.
     pub(super) connection: Duration,
     /// A reply, the handshake of TLS included where one is due.
     pub(super) reply: Duration,
@@ -32,9 +32,12 @@ pub(super) struct TimeLimits {
 /// Why a mail was not taken.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// The server refused, or the line broke.
+    /// The server refused the mail, or the line broke.
     #[error(transparent)]
     Smtp(#[from] SmtpError),
+    /// The server refused us, or is not there: no mail is at fault.
+    #[error("no line to the mail server")]
+    NoLine(#[source] Box<Failure>),
     /// It took too long.
     #[error("the mail server took longer than {} s to {step}", limit.as_secs_f32())]
     TooSlow {
@@ -53,7 +56,7 @@ impl Failure {
     fn leaves_the_line_usable(&self) -> bool {
         match self {
             Self::Smtp(error) => error.status().is_some_and(|code| code.to_string() != "421"),
-            Self::TooSlow { .. } => false,
+            Self::TooSlow { .. } | Self::NoLine(_) => false,
             Self::Lacks(_) => true,
         }
     }
@@ -92,11 +95,14 @@ impl Lines {
     async fn line(&self) -> Result<AsyncSmtpConnection, Failure> {
         while let Some(mut line) = self.idle.pop() {
             // Also ends what a refusal has left open.
-            if within(self.limits.reply, "answer RSET", line.command(Rset)).await.is_ok() {
-                return Ok(line);
+            match within(self.limits.reply, "answer RSET", line.command(Rset)).await {
+                Ok(_) => return Ok(line),
+                // The others lead to the same silence.
+                Err(Failure::TooSlow { .. }) => self.idle.lock().clear(),
+                Err(_) => {}
             }
         }
-        self.connect().await
+        self.connect().await.map_err(|failure| Failure::NoLine(Box::new(failure)))
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, Failure> {

@@ -24,6 +24,8 @@ pub enum Mood {
     Stumbling,
     /// Has no time for anybody: a 421 instead of a greeting.
     Busy,
+    /// Wants nothing to do with us: a 554 instead of a greeting.
+    Blocking,
     /// Refuses the recipient for good, with a 550.
     Refusing,
     /// Refuses the mail for good, with a 554, after `DATA`.
@@ -168,9 +170,14 @@ impl Drop for SmtpSink {
 impl Shared {
     async fn talk(&self, stream: TcpStream) -> std::io::Result<()> {
         let mut stream = BufReader::new(stream);
-        if *self.mood.borrow() == Mood::Busy {
+        let refusal: Option<&[u8]> = match *self.mood.borrow() {
+            Mood::Busy => Some(b"421 4.3.2 too busy, come back later\r\n"),
+            Mood::Blocking => Some(b"554 5.7.1 your address is blocked\r\n"),
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
             self.offers.send_modify(|offers| *offers += 1);
-            return stream.write_all(b"421 4.3.2 too busy, come back later\r\n").await;
+            return stream.write_all(refusal).await;
         }
         stream.write_all(b"220 sink.test ESMTP\r\n").await?;
         let (mut line, mut recipient) = (String::new(), String::new());
