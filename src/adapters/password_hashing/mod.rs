@@ -7,6 +7,7 @@ mod argon2id;
 mod foreign;
 mod pepper;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -101,20 +102,27 @@ impl Lane {
     fn run(mut self, queue: &Mutex<Receiver<Job>>, pace: &AtomicU64) {
         give_way();
         loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(job) = queue.lock().unwrap_or_else(PoisonError::into_inner).recv() else { return };
             let began = Instant::now();
-            // The result of a send is of no interest: a client that went away gets no answer.
-            match next {
-                Ok(Job::Hash(_, reply)) if reply.is_closed() => continue,
-                Ok(Job::Verify(_, _, reply)) if reply.is_closed() => continue,
-                Ok(Job::Hash(password, reply)) => drop(reply.send(self.0.hash(&password))),
-                Ok(Job::Verify(password, hash, reply)) => {
-                    drop(reply.send(self.verify(&password, hash.as_deref())));
-                }
-                Err(_) => return,
+            // A panic, which has its line in the log, costs this password its answer, and no other: without a lane, nobody
+            // could log in. Of what is kept from one to the next, nothing is read.
+            if let Ok(true) = catch_unwind(AssertUnwindSafe(|| self.work(job))) {
+                let pace_now = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                pace.store(pace_now, Ordering::Relaxed);
             }
-            pace.store(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
+    }
+
+    /// `false` when nobody waits for the answer any longer.
+    fn work(&mut self, job: Job) -> bool {
+        // The result of a send is of no interest: a client that went away gets no answer.
+        match job {
+            Job::Hash(_, reply) if reply.is_closed() => return false,
+            Job::Verify(_, _, reply) if reply.is_closed() => return false,
+            Job::Hash(password, reply) => drop(reply.send(self.0.hash(&password))),
+            Job::Verify(password, hash, reply) => drop(reply.send(self.verify(&password, hash.as_deref()))),
+        }
+        true
     }
 
     fn verify(&mut self, password: &Password, hash: Option<&str>) -> Result<Match, Unexpected> {
