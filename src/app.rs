@@ -26,8 +26,8 @@ use crate::adapters::postgres::Database;
 use crate::config::{Config, HttpConfig};
 use crate::ports::Clock;
 use crate::services::{
-    EventHistory, Housekeeping, MailDesk, Mailing, Mirror, Refusals, SessionDesk, Sightings, Signing,
-    UserDesk,
+    EventHistory, Housekeeping, MailDesk, Mailing, Mirror, PasswordChoice, Refusals, SessionDesk, Sightings,
+    Signing, UserDesk,
 };
 use crate::worker::WorkerSettings;
 use crate::{http, worker};
@@ -189,6 +189,14 @@ pub async fn keys(config: &Config, clock: Arc<dyn Clock>) -> Result<Signing, Sta
 /// See [`StartError`].
 pub async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, StartError> {
     desks::users(config, clock).await
+}
+
+/// What passwords in that database may be like, for an operator who chooses one.
+///
+/// # Errors
+/// See [`StartError`]: also where the peppers or the list of breached passwords are not those of the server.
+pub async fn password_choice(config: &Config) -> Result<PasswordChoice, StartError> {
+    desks::password_choice(config).await
 }
 
 /// The sessions in the database of `DATABASE_URL`, which is brought up to date, for an operator to look after.

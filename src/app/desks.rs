@@ -12,18 +12,21 @@ use crate::adapters::password_hashing::KnownFormats;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, PasswordsConfig};
 use crate::ports::Clock;
-use crate::services::{EventHistory, MailDesk, Mirror, SessionDesk, UserDesk};
+use crate::services::{EventHistory, MailDesk, Mirror, PasswordChoice, SessionDesk, UserDesk};
 
 pub(super) async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, StartError> {
     let database = database(config).await?;
-    let one_lane = PasswordsConfig { lanes: 1, ..config.passwords.clone() };
     Ok(UserDesk {
         directory: Arc::new(database.user_directory()),
         formats: Arc::new(KnownFormats(passwords::peppers(&config.passwords)?)),
-        passwords: passwords::choice(&one_lane)?,
         mirror: mirror(config, &database, &clock)?,
         clock,
     })
+}
+
+pub(super) async fn password_choice(config: &Config) -> Result<PasswordChoice, StartError> {
+    passwords::require_peppers(&config.passwords, &database(config).await?).await?;
+    passwords::choice(&PasswordsConfig { lanes: 1, ..config.passwords.clone() })
 }
 
 pub(super) async fn sessions(config: &Config, clock: Arc<dyn Clock>) -> Result<SessionDesk, StartError> {
@@ -33,7 +36,6 @@ pub(super) async fn sessions(config: &Config, clock: Arc<dyn Clock>) -> Result<S
         directory: Arc::new(database.user_directory()),
         signing,
         mirror: mirror(config, &database, &clock)?,
-        clock,
     })
 }
 

@@ -96,9 +96,11 @@ pub(super) async fn run(config: &Config, command: Command) -> Outcome {
         Command::Import { file } => import::run(&desk, &file).await?,
         Command::Export { with_hashes } => export::run(&desk, with_hashes).await?,
         Command::Create(NewUser { email, name, locale, verified }) => {
+            // Nobody is asked for what could not be hashed.
+            let choice = app::password_choice(config).await?;
             let password = Password::parse(&ask_for_password()?)?;
             let written = email.as_str().to_owned();
-            match desk.create(NewAccount { email, password, name, locale }, verified).await {
+            match desk.create(NewAccount { email, password, name, locale }, verified, &choice).await {
                 Err(CreateUserError::Unexpected(error)) => return Err(error.into()),
                 created => created.map_err(|error| format!("{written}: {error}"))?,
             }

@@ -39,7 +39,8 @@ pub use sightings::Sightings;
 pub use signing::{Signing, SigningError};
 pub use user_desk::{CreateUserError, ImportRefusal, Imported, UserDesk, UserDeskError};
 
-pub(crate) use passwords::{PasswordChoice, Passwords};
+pub use passwords::PasswordChoice;
+pub(crate) use passwords::Passwords;
 pub(crate) use posting::Posting;
 
 use crate::ports::{BrokenTemplates, Mailbox, Readiness, StoredMail};

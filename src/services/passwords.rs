@@ -19,7 +19,7 @@ pub(crate) struct Passwords {
 }
 
 /// What hashes a password that somebody chooses.
-pub(crate) struct PasswordChoice {
+pub struct PasswordChoice {
     pub(crate) hasher: Arc<dyn PasswordHasher>,
     /// What nobody may choose, where the operator has a list of it.
     pub(crate) breached: Option<Arc<dyn BreachedPasswords>>,

@@ -15,7 +15,6 @@ pub struct UserDesk {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) directory: Arc<dyn UserDirectory>,
     pub(crate) formats: Arc<dyn HashFormats>,
-    pub(crate) passwords: PasswordChoice,
     pub(crate) mirror: Mirror,
 }
 
@@ -107,18 +106,23 @@ impl UserDesk {
         self.directory.page(last, count).await
     }
 
-    /// Creates an account, with a password as strong as its owner would have to choose it.
+    /// Creates an account, with a password as strong as `choice` lets its owner choose it.
     ///
     /// # Errors
     /// See [`CreateUserError`].
     #[instrument(name = "service.create_user", skip_all)]
-    pub async fn create(&self, account: NewAccount, is_verified: bool) -> Result<(), CreateUserError> {
+    pub async fn create(
+        &self,
+        account: NewAccount,
+        is_verified: bool,
+        choice: &PasswordChoice,
+    ) -> Result<(), CreateUserError> {
         let NewAccount { email, password, name, locale } = account;
         let now = self.clock.now();
         let id = UserId::generate(now);
         let user =
             User { id, email, email_verified_at: is_verified.then_some(now), name, locale, created_at: now };
-        let hash = self.passwords.choose(&user, password).await.map_err(|error| match error {
+        let hash = choice.choose(&user, password).await.map_err(|error| match error {
             ChoiceError::Weak(weakness) => CreateUserError::Weak(weakness),
             ChoiceError::Unexpected(error) => error.into(),
         })?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::program::{complaint, output};
+use crate::support::program::{complaint, output, printed};
 use crate::support::{Mode, Person, TestApp, in_both_modes};
 use crate::users::users_given;
 
@@ -103,6 +103,14 @@ async fn an_operator_cannot_choose_it_for_somebody_either() {
         "{told}"
     );
     assert_eq!(code, 1);
+
+    // Where the list is not at hand, an account can be shut all the same.
+    let ada = app.registered("Ada").await;
+    fs::remove_file(&file).unwrap();
+    let (told, code) = complaint(users_given(&app, &["create", "bob@example.com"], &ada.password));
+    assert_eq!((told.contains("AUTHQL_BREACHED_PASSWORDS names a file"), code), (true, 2), "{told}");
+    printed(users_given(&app, &["disable", &ada.email], ""));
+    assert_eq!(ada.try_login(&app).await["code"], "INVALID_CREDENTIALS");
 }
 
 #[test]

@@ -100,6 +100,10 @@ async fn without_a_pepper_that_is_in_use_there_is_no_start() {
             "{told}"
         );
         assert_eq!(code, 1);
+        // Nor is an account made whose password would be wrong.
+        let (told, code) =
+            complaint(output(Path::new("/"), &settings, &["users", "create", "bob@example.com"]));
+        assert_eq!((told.contains("hashed with a pepper"), code), (true, 1), "{told}");
     }
     app.restart().await;
     ada.login(&app).await;
