@@ -52,13 +52,15 @@ pub trait UserDirectory: Send + Sync + 'static {
     /// Opens an account that was shut. `false` where the address has none.
     async fn enable(&self, email: &EmailAddress, now: DateTime<Utc>) -> Result<bool, Unexpected>;
 
-    /// Ends, of the sessions after `last` in the order of their ids, the next `count` that are live and began by `began_by`.
+    /// The present instant by the clock of the database, which the instances keep to.
+    async fn now(&self) -> Result<DateTime<Utc>, Unexpected>;
+
+    /// Ends, of the sessions after `last` in the order of their ids, the next `count` that are live and began by `now`.
     /// Answers which, in that order; each has an event.
     async fn end_sessions(
         &self,
         last: Option<SessionId>,
         count: u32,
-        began_by: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected>;
 

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use tracing::instrument;
 
 use super::{Mirror, Signing, SigningError};
-use crate::ports::{Clock, UserDirectory};
+use crate::ports::UserDirectory;
 
 /// How many sessions end in one statement.
 const BATCH: u32 = 2000;
 
 /// The commands `authql sessions …`.
 pub struct SessionDesk {
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) directory: Arc<dyn UserDirectory>,
     pub(crate) signing: Signing,
     pub(crate) mirror: Mirror,
@@ -29,16 +28,17 @@ pub struct TakenBack {
 
 impl SessionDesk {
     /// Ends every session that has begun, and replaces the signing keys: those may have signed access tokens of sessions that
-    /// no row tells of, after the database was brought back from a backup. Sessions that begin meanwhile go on.
+    /// no row tells of, after the database was brought back from a backup. Sessions that begin
+    /// meanwhile may end with them.
     ///
     /// # Errors
     /// See [`SigningError`]; repeating it is safe.
     #[instrument(name = "service.end_all_sessions", skip_all)]
     pub async fn end_all(&self) -> Result<TakenBack, SigningError> {
-        let began_by = self.clock.now();
+        let now = self.directory.now().await?;
         let (mut sessions, mut last) = (0, None);
         loop {
-            let ended = self.directory.end_sessions(last, BATCH, began_by, self.clock.now()).await?;
+            let ended = self.directory.end_sessions(last, BATCH, now).await?;
             if ended.is_empty() {
                 break;
             }

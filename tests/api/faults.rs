@@ -246,7 +246,7 @@ struct Psql(sqlx::PgConnection);
 impl Psql {
     async fn locking_the_latest_session(app: &TestApp) -> Self {
         let mut connection = app.database().await;
-        let latest = "BEGIN; SELECT FROM sessions WHERE ended_at IS NULL ORDER BY id DESC LIMIT 1 FOR UPDATE";
+        let latest = "SET deadlock_timeout = '1min'; BEGIN; SELECT FROM sessions WHERE ended_at IS NULL ORDER BY id DESC LIMIT 1 FOR UPDATE";
         sqlx::raw_sql(latest).execute(&mut connection).await.unwrap();
         Self(connection)
     }

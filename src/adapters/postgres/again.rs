@@ -8,7 +8,8 @@ use crate::ports::Unexpected;
 const TRIES: u32 = 4;
 
 /// Does `work`, a whole transaction, and does it again when Postgres has rolled it back to end a deadlock or a conflict of
-/// serialization. Ours lock rows in one order; somebody else's, such as those of an operator in psql, may not.
+/// serialization. Rows of one table are locked in the order of their ids, but not
+/// all transactions take the tables in one order, and an operator in psql keeps to none.
 pub(super) async fn again<T, F>(work: impl Fn() -> F) -> Result<T, Unexpected>
 where
     F: Future<Output = Result<T, Unexpected>>,

@@ -109,34 +109,44 @@ impl Recovery for PgRecovery {
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<SessionId>>, Unexpected> {
         again(|| async {
-        let mut transaction = self.0.begin().await.map_err(unexpected)?;
-        let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else { return Ok(None) };
-        let set = sqlx::query!(
-            "UPDATE users
+            let mut transaction = self.0.begin().await.map_err(unexpected)?;
+            let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else {
+                return Ok(None);
+            };
+            let set = sqlx::query!(
+                "UPDATE users
              SET password_hash = $2,
                  password_version = password_version + 1,
                  email_verified_at =
-                     CASE WHEN email_canonical = $3 THEN COALESCE(email_verified_at, $4) ELSE email_verified_at END
+                     CASE WHEN email_canonical = $3 THEN COALESCE(email_verified_at, $4)
+                     ELSE email_verified_at END
              WHERE id = $1 AND disabled_at IS NULL",
-            holder.user_id,
-            password_hash,
-            holder.email_canonical,
-            now,
-        )
-        .execute(&mut *transaction)
-        .await
-        .map_err(unexpected)?;
-        if set.rows_affected() != 1 {
-            return Ok(None);
-        }
-        let ended = end_all(&mut transaction, holder.user_id, None, SessionEnd::PasswordChanged, now).await?;
-        mail_tokens::void(&mut transaction, holder.user_id, &MailTokenPurpose::OF_WHO_HAS_THE_PASSWORD, now)
+                holder.user_id,
+                password_hash,
+                holder.email_canonical,
+                now,
+            )
+            .execute(&mut *transaction)
+            .await
+            .map_err(unexpected)?;
+            if set.rows_affected() != 1 {
+                return Ok(None);
+            }
+            let ended =
+                end_all(&mut transaction, holder.user_id, None, SessionEnd::PasswordChanged, now).await?;
+            mail_tokens::void(
+                &mut transaction,
+                holder.user_id,
+                &MailTokenPurpose::OF_WHO_HAS_THE_PASSWORD,
+                now,
+            )
             .await?;
-        let notice = NewMail::notice(MailKind::PasswordChanged, notice);
-        notice.queue(&mut transaction, holder.user_id, None, now).await?;
-        events::leave(&mut transaction, EventKind::PasswordReset, holder.user_id, None, caller, now).await?;
-        transaction.commit().await.map_err(unexpected)?;
-        Ok(Some(ended))
+            let notice = NewMail::notice(MailKind::PasswordChanged, notice);
+            notice.queue(&mut transaction, holder.user_id, None, now).await?;
+            events::leave(&mut transaction, EventKind::PasswordReset, holder.user_id, None, caller, now)
+                .await?;
+            transaction.commit().await.map_err(unexpected)?;
+            Ok(Some(ended))
         })
         .await
     }

@@ -114,8 +114,9 @@ pub(super) async fn end_reused(
 ) -> Result<Option<MailId>, Unexpected> {
     let kind = SessionEnd::Reuse.event();
     let mail = MailId::generate(now);
-    let queued = sqlx::query!(
-        "WITH ended AS (
+    again(|| async {
+        let queued = sqlx::query!(
+            "WITH ended AS (
              UPDATE sessions
              SET ended_at = $3, end_reason = $4
              WHERE id = $1 AND generation = $2 AND ended_at IS NULL
@@ -131,23 +132,25 @@ pub(super) async fn end_reused(
          SELECT $5, users.id, $6, email, email_canonical, name, locale, $3, $3
          FROM users
          JOIN ended ON ended.user_id = users.id",
-        Uuid::from(session.id),
-        i32::from(session.generation),
-        now,
-        SessionEnd::Reuse.as_str(),
-        Uuid::from(mail),
-        MailKind::SessionReuse.as_str(),
-        Uuid::from(EventId::generate(now)),
-        kind.as_str(),
-        kind.outcome().as_str(),
-        events::address(caller),
-        caller.device.user_agent(),
-        caller.request_id.as_ref().map(RequestId::as_str),
-    )
-    .execute(pool)
+            Uuid::from(session.id),
+            i32::from(session.generation),
+            now,
+            SessionEnd::Reuse.as_str(),
+            Uuid::from(mail),
+            MailKind::SessionReuse.as_str(),
+            Uuid::from(EventId::generate(now)),
+            kind.as_str(),
+            kind.outcome().as_str(),
+            events::address(caller),
+            caller.device.user_agent(),
+            caller.request_id.as_ref().map(RequestId::as_str),
+        )
+        .execute(pool)
+        .await
+        .map_err(unexpected)?;
+        Ok((queued.rows_affected() == 1).then_some(mail))
+    })
     .await
-    .map_err(unexpected)?;
-    Ok((queued.rows_affected() == 1).then_some(mail))
 }
 
 /// Ends the live sessions of an account, but for one, inside of the transaction of what ends them. Answers which.
@@ -189,14 +192,14 @@ pub(super) async fn end_many(
     pool: &PgPool,
     last: Option<SessionId>,
     count: u32,
-    began_by: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, Unexpected> {
     let (reason, kind) = (SessionEnd::Operator, SessionEnd::Operator.event());
     let events: Vec<Uuid> = (0..count).map(|_| EventId::generate(now).into()).collect();
-    // One that has just expired may still be gone on with by an instance whose clock is behind ours.
-    let ended = sqlx::query_scalar!(
-        r#"WITH living AS (
+    // Clocks of instances differ from that of the database, by a minute at most: what has just expired, or is about to begin.
+    again(|| async {
+        let ended = sqlx::query_scalar!(
+            r#"WITH living AS (
              SELECT id
              FROM sessions
              WHERE id > $1 AND ended_at IS NULL AND expires_at > $3 AND created_at <= $4
@@ -220,20 +223,22 @@ pub(super) async fn end_many(
          SELECT id
          FROM ended
          ORDER BY id"#,
-        last.map_or(Uuid::nil(), Uuid::from),
-        i64::from(count),
-        now - CLOCK_SKEW,
-        began_by,
-        now,
-        reason.as_str(),
-        &events,
-        kind.as_str(),
-        kind.outcome().as_str(),
-    )
-    .fetch_all(pool)
+            last.map_or(Uuid::nil(), Uuid::from),
+            i64::from(count),
+            now - CLOCK_SKEW,
+            now + CLOCK_SKEW,
+            now,
+            reason.as_str(),
+            &events,
+            kind.as_str(),
+            kind.outcome().as_str(),
+        )
+        .fetch_all(pool)
+        .await
+        .map_err(unexpected)?;
+        Ok(ended.into_iter().map(SessionId::from).collect())
+    })
     .await
-    .map_err(unexpected)?;
-    Ok(ended.into_iter().map(SessionId::from).collect())
 }
 
 /// The sessions whose ends were recorded after the cursor, or lately.

@@ -30,8 +30,8 @@ impl UserDirectory for PgUserDirectory {
                  created_at, disabled_at)
              SELECT id, email, email_canonical, email_verified_at, password_hash, name, locale, created_at,
                  disabled_at
-             FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
-                 $8::timestamptz[], $9::timestamptz[])
+             FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
+                 $7::text[], $8::timestamptz[], $9::timestamptz[])
                  AS new (id, email, email_canonical, email_verified_at, password_hash, name, locale, created_at,
                      disabled_at)
              ON CONFLICT DO NOTHING
@@ -166,14 +166,20 @@ impl UserDirectory for PgUserDirectory {
         .await
     }
 
+    async fn now(&self) -> Result<DateTime<Utc>, Unexpected> {
+        sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#)
+            .fetch_one(&self.0)
+            .await
+            .map_err(unexpected)
+    }
+
     async fn end_sessions(
         &self,
         last: Option<SessionId>,
         count: u32,
-        began_by: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected> {
-        session_ends::end_many(&self.0, last, count, began_by, now).await
+        session_ends::end_many(&self.0, last, count, now).await
     }
 
     async fn delete(
