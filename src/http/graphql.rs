@@ -90,7 +90,7 @@ async fn execute(
     brought: Brought,
 ) -> Result<Response, HttpError> {
     let method = request.method().clone();
-    let mut context = request::context(request.headers(), request.extensions(), &server.trusted_proxies);
+    let mut context = request::context(request.headers(), request.extensions(), &server.proxies);
     context.refresh_cookie = brought.cookie;
     context.caller.device = context.caller.device.with_token(brought.device);
     let new_device_token = Arc::clone(&context.new_device_token);

@@ -59,7 +59,7 @@ pub struct HttpRules {
 struct Server {
     schema: AuthSchema,
     services: Arc<Services>,
-    trusted_proxies: Arc<TrustedProxies>,
+    proxies: Arc<request::Proxies>,
     origins: Arc<Origins>,
     has_graphiql: bool,
     has_schema: bool,
@@ -69,7 +69,7 @@ struct Server {
 /// All routes.
 pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> Router {
     let HttpRules { trusted_proxies, origins, has_graphiql, has_schema, trusted_documents } = rules;
-    let (trusted_proxies, origins) = (Arc::new(trusted_proxies), Arc::new(origins));
+    let (proxies, origins) = (Arc::new(request::Proxies::new(trusted_proxies)), Arc::new(origins));
     let trusted_documents = trusted_documents.map(Arc::new);
     let graphql = get(graphql::get)
         .post(graphql::post)
@@ -103,7 +103,7 @@ pub fn router(schema: AuthSchema, services: Arc<Services>, rules: HttpRules) -> 
         .with_state(Server {
             schema,
             services,
-            trusted_proxies,
+            proxies,
             origins,
             has_graphiql,
             has_schema,

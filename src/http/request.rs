@@ -31,33 +31,53 @@ pub(super) fn id(extensions: &Extensions) -> Option<RequestId> {
 }
 
 /// What the schema needs to know of a request.
-pub(super) fn context(
-    headers: &HeaderMap,
-    extensions: &Extensions,
-    trusted_proxies: &TrustedProxies,
-) -> RequestContext {
+pub(super) fn context(headers: &HeaderMap, extensions: &Extensions, proxies: &Proxies) -> RequestContext {
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     RequestContext {
         access_token: bearer(headers).map(str::to_owned),
         refresh_cookie: None,
         caller: Caller {
-            device: DeviceInfo::new(user_agent, client(headers, extensions, trusted_proxies)),
+            device: DeviceInfo::new(user_agent, proxies.client(headers, extensions)),
             request_id: id(extensions),
         },
         new_device_token: Arc::default(),
     }
 }
 
-/// The address of the client. `None` where there is no connection.
-fn client(headers: &HeaderMap, extensions: &Extensions, trusted_proxies: &TrustedProxies) -> Option<IpAddr> {
-    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
-    let has_forwarded = headers.contains_key("x-forwarded-for");
-    if has_forwarded && is_near(peer.ip()) && !trusted_proxies.contains(peer.ip()) {
-        warn_of_proxy(peer.ip());
+/// The proxies in front, and whether the operator has been told of one that they may have forgotten.
+pub(super) struct Proxies {
+    trusted: TrustedProxies,
+    told: Once,
+}
+
+impl Proxies {
+    pub(super) fn new(trusted: TrustedProxies) -> Self {
+        Self { trusted, told: Once::new() }
     }
-    // A header that is no text is kept in its place, as one that cannot be read.
-    let forwarded_for = headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or("?"));
-    Some(trusted_proxies.client(peer.ip(), forwarded_for))
+
+    /// The address of the client. `None` where there is no connection.
+    fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+        let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+        let forwarded_for = headers.get_all("x-forwarded-for");
+        if forwarded_for.iter().next().is_some() && is_near(peer.ip()) && !self.trusted.contains(peer.ip()) {
+            self.warn_of(peer.ip());
+        }
+        // A header that is no text is kept in its place, as one that cannot be read.
+        let forwarded_for = forwarded_for.iter().map(|value| value.to_str().unwrap_or("?"));
+        Some(self.trusted.client(peer.ip(), forwarded_for))
+    }
+
+    /// Tells the operator, once, of what looks like a proxy that was forgotten: all its clients would share the budget of
+    /// one.
+    fn warn_of(&self, peer: IpAddr) {
+        self.told.call_once(|| {
+            tracing::warn!(
+                %peer,
+                "requests come with X-Forwarded-For from an address that is not in AUTHQL_TRUSTED_PROXIES: if that is \
+                 your proxy, name it there, or all its clients are taken for one"
+            );
+        });
+    }
 }
 
 /// Whether an address is one of the same machine or network, as that of a proxy usually is and that of a client seldom.
@@ -68,18 +88,6 @@ fn is_near(address: IpAddr) -> bool {
             address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
         }
     }
-}
-
-/// Tells the operator, once, of what looks like a proxy that was forgotten: all its clients would share the budget of one.
-fn warn_of_proxy(peer: IpAddr) {
-    static TOLD: Once = Once::new();
-    TOLD.call_once(|| {
-        tracing::warn!(
-            %peer,
-            "requests come with X-Forwarded-For from an address that is not in AUTHQL_TRUSTED_PROXIES: if that is your \
-             proxy, name it there, or all its clients are taken for one"
-        );
-    });
 }
 
 /// The bearer token (RFC 6750 2.1), from the header and from nowhere else.
