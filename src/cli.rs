@@ -31,7 +31,7 @@ use authql::{app, graphql, telemetry};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long a complaint waits for somebody who reads it.
+/// How long a complaint waits for somebody who reads it, and the end for what hangs.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A self-hosted authentication server with a GraphQL API.
@@ -133,7 +133,11 @@ fn in_runtime(work: impl AsyncFnOnce(Config) -> Outcome) -> Outcome {
     let _log = telemetry::start(&config.log, stderr())?;
     // The first to install a provider wins, and nobody was before us.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work(config))
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(work(config));
+    // A file that is read from a disk that hangs keeps nobody.
+    runtime.shutdown_timeout(PATIENCE);
+    outcome
 }
 
 fn configure() -> Result<Config, StartError> {

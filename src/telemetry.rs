@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::panic::set_hook;
 use std::sync::Arc;
 
+use tracing::callsite::rebuild_interest_cache;
 use tracing::subscriber::with_default;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
@@ -70,6 +71,8 @@ impl Style {
         with_default(registry().with(self.lines(Arc::clone(&queue))), || {
             tracing::warn!(dropped, "lines of the log were dropped");
         });
+        // The library would go on as if somebody wanted every line of it.
+        rebuild_interest_cache();
         queue.take_line()
     }
 }

@@ -17,6 +17,8 @@ pub(super) async fn run() {
     for number in 0..PAIRS {
         server.time("register", &friend(number), Some(PASSWORD)).await;
     }
+    // A registration that is repeated at once is answered in a shorter way.
+    server.run("UPDATE users SET created_at = created_at - interval '1 day'").await;
     println!("the time of an answer, with an account and without (median of {PAIRS} pairs):");
     for (operation, password) in
         [("login", Some("a wrong password")), ("requestPasswordReset", None), ("register", Some(PASSWORD))]

@@ -4,8 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use authql::adapters::embedded;
 use reqwest::Client;
 use serde_json::{Value, json};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
 pub(super) const PASSWORD: &str = "correct horse battery staple";
@@ -17,7 +20,7 @@ pub(super) struct Server {
     child: Child,
     url: String,
     client: Client,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Server {
@@ -38,7 +41,7 @@ impl Server {
         // It may not have finished, and somebody has to listen.
         std::thread::spawn(move || banner.for_each(drop));
         let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap().to_owned();
-        Self { child, url, client: Client::new(), _folder: folder }
+        Self { child, url, client: Client::new(), folder }
     }
 
     pub(super) async fn ask(&self, body: Value, bearer: Option<&str>, address: &str) -> Value {
@@ -61,6 +64,16 @@ impl Server {
         self.ask(json!({"query": query, "variables": {"input": input}}), None, "192.0.2.1").await;
         let login = self.login("ada@example.com", PASSWORD, "192.0.2.1").await;
         login["data"]["login"]["tokens"]["accessToken"].as_str().unwrap().to_owned()
+    }
+
+    /// Runs a statement in its private database.
+    pub(super) async fn run(&self, statement: &'static str) {
+        let data = self.folder.path().join("data");
+        let socket = [data.join("run"), data.join("postgres/run")].into_iter().find(|path| path.exists());
+        let options = PgConnectOptions::new_without_pgpass().socket(socket.unwrap()).port(embedded::PORT);
+        let options = options.username(embedded::USER).database(embedded::DATABASE);
+        let mut connection = PgConnection::connect_with(&options).await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
     }
 
     /// The processor time of all its threads so far, those of PostgreSQL and Redis left out.

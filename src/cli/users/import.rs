@@ -173,10 +173,13 @@ impl Import {
                 format!(" {without_password} of those added have no password: their owners set one by mail.")
             }
         };
-        say!("{added} accounts were added, {there} were there already.{by_mail}");
+        let said = format!("{added} accounts were added, {there} were there already.{by_mail}");
         if refused == 0 {
+            say!("{said}");
             return Ok(());
         }
+        // Nobody has to read it: the lines that were refused count.
+        let _ = writeln!(std::io::stdout(), "{said}");
         let report = self.report.path.display();
         Err(format!("{refused} of {} lines were refused: {report} says which, and why", self.line).into())
     }
