@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::ClientNetwork;
+use super::ClientNetworks;
 
 /// The longest user agent that is kept, in characters.
 const MAX_USER_AGENT: usize = 300;
@@ -87,10 +87,10 @@ impl DeviceInfo {
         self.address
     }
 
-    /// Whom its attempts are counted with, where its address is known.
+    /// The networks that its attempts are counted with, where its address is known.
     #[must_use]
-    pub fn network(&self) -> Option<ClientNetwork> {
-        self.address.map(ClientNetwork::of)
+    pub fn networks(&self) -> Option<ClientNetworks> {
+        self.address.map(ClientNetworks::of)
     }
 
     /// The token that it brings, unchecked.

@@ -1,6 +1,7 @@
 //! Where requests come from: a client's address is taken from the socket, or from proxies that the operator trusts.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -60,21 +61,64 @@ impl TrustedProxies {
     }
 }
 
-/// Whom attempts are counted with: everybody in the /24 of an IPv4 address, or in the /64 of an IPv6 one. A single customer
-/// usually has a /64 to themselves, and whoever rents many IPv4 addresses has them side by side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A network that attempts are counted with. Whoever holds a wide one holds many narrow ones, so several are counted side
+/// by side: [`ClientNetworks`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientNetwork(IpNet);
 
-impl ClientNetwork {
-    /// The network of an address.
+/// The networks of one client, the narrowest first: the address and the /24 of IPv4; the /64, /56 and /48 of IPv6, which are
+/// what providers give to one customer. It is never empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientNetworks(IpAddr);
+
+impl ClientNetworks {
+    /// The networks of an address.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
-        let network = match address.to_canonical() {
-            IpAddr::V4(address) => Ipv4Net::new_assert(address, 24).trunc().into(),
-            IpAddr::V6(address) => Ipv6Net::new_assert(address, 64).trunc().into(),
-        };
-        Self(network)
+        Self(address.to_canonical())
     }
+
+    /// Each of them, the narrowest first, and how many times as much as the narrowest it may try.
+    pub fn narrowest_first(self) -> impl DoubleEndedIterator<Item = (ClientNetwork, NonZeroU32)> {
+        let networks = match self.0 {
+            IpAddr::V4(address) => IPV4.map(|(prefix, times)| (v4(address, prefix), times)).to_vec(),
+            IpAddr::V6(address) => IPV6.map(|(prefix, times)| (v6(address, prefix), times)).to_vec(),
+        };
+        networks.into_iter()
+    }
+
+    /// The narrowest: one client, or few.
+    #[must_use]
+    pub fn narrowest(self) -> ClientNetwork {
+        match self.0 {
+            IpAddr::V4(address) => v4(address, IPV4[0].0),
+            IpAddr::V6(address) => v6(address, IPV6[0].0),
+        }
+    }
+
+    /// The widest: what one owner may hold all of.
+    #[must_use]
+    pub fn widest(self) -> ClientNetwork {
+        match self.0 {
+            IpAddr::V4(address) => v4(address, IPV4[IPV4.len() - 1].0),
+            IpAddr::V6(address) => v6(address, IPV6[IPV6.len() - 1].0),
+        }
+    }
+}
+
+/// The lengths of the prefixes that are counted, and how many times as much as the narrowest network each may try. A
+/// neighbour of one abuser must not notice; a fixed multiple is all that a wide network gets.
+const IPV4: [(u8, NonZeroU32); 2] = [(32, NonZeroU32::MIN), (24, FOUR)];
+const IPV6: [(u8, NonZeroU32); 3] = [(64, NonZeroU32::MIN), (56, TWO), (48, FOUR)];
+const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+const FOUR: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+
+fn v4(address: Ipv4Addr, prefix: u8) -> ClientNetwork {
+    ClientNetwork(Ipv4Net::new_assert(address, prefix).trunc().into())
+}
+
+fn v6(address: Ipv6Addr, prefix: u8) -> ClientNetwork {
+    ClientNetwork(Ipv6Net::new_assert(address, prefix).trunc().into())
 }
 
 impl std::fmt::Display for ClientNetwork {
@@ -156,14 +200,19 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_counted_together() {
-        for (address, network) in [
-            ("192.0.2.1", "192.0.2.0/24"),
-            ("192.0.2.255", "192.0.2.0/24"),
-            ("::ffff:192.0.2.7", "192.0.2.0/24"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+    fn a_client_is_counted_with_each_network_that_one_owner_may_hold() {
+        for (address, expected) in [
+            ("192.0.2.1", "192.0.2.1/32 x1, 192.0.2.0/24 x4"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32 x1, 192.0.2.0/24 x4"),
+            ("2001:db8:1:234:3:4:5:6", "2001:db8:1:234::/64 x1, 2001:db8:1:200::/56 x2, 2001:db8:1::/48 x4"),
         ] {
-            assert_eq!(ClientNetwork::of(address.parse().unwrap()).to_string(), network);
+            let networks = ClientNetworks::of(address.parse().unwrap());
+            let listed: Vec<(ClientNetwork, NonZeroU32)> = networks.narrowest_first().collect();
+            let text: Vec<String> =
+                listed.iter().map(|(network, times)| format!("{network} x{times}")).collect();
+            assert_eq!(text.join(", "), expected);
+            assert_eq!(Some(networks.narrowest()), listed.first().map(|(network, _)| *network));
+            assert_eq!(Some(networks.widest()), listed.last().map(|(network, _)| *network));
         }
     }
 

@@ -6,22 +6,36 @@ use chrono::{DateTime, Utc};
 use super::Unexpected;
 use super::recovery::{Confirmed, TokenMail};
 use crate::domain::{
-    Caller, EmailAddress, Locale, MailId, Password, PasswordVersion, PersonName, PresentedMailToken,
-    SessionId, User, UserId, Viewer,
+    Caller, EmailAddress, Locale, MailId, Password, PasswordPolicy, PasswordVersion, PersonName,
+    PresentedMailToken, Requester, SessionId, User, UserId, Viewer, Weakness,
 };
 
-/// Slow hashing of passwords, on threads of its own.
+/// Costly work on passwords, on threads of its own. What does not fit into a bounded queue MUST be refused with
+/// [`Unexpected::Overloaded`], and nothing else MUST be: the queue is fair between the networks of requesters.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync + 'static {
     /// Hashes a password into a PHC string with the current parameters and a salt of its own.
-    ///
-    /// MUST refuse with [`Unexpected::Overloaded`] what does not fit into a bounded queue.
-    async fn hash(&self, password: Password) -> Result<String, Unexpected>;
+    async fn hash(&self, password: Password, requester: Requester) -> Result<String, Unexpected>;
 
     /// Whether the password is that of `hash`, which [`HashFormats::vet`] has taken, or [`hash`](Self::hash) has made. With
     /// `None`, for an address without an account or an account without a password, it MUST cost what a hash with the current
     /// parameters does and be [`Match::No`]; so it MUST where the hash was made with a pepper that is not here.
-    async fn verify(&self, password: Password, hash: Option<String>) -> Result<Match, Unexpected>;
+    async fn verify(
+        &self,
+        password: Password,
+        hash: Option<String>,
+        requester: Requester,
+    ) -> Result<Match, Unexpected>;
+
+    /// Why this password must not be chosen, where it is a weak one: [`Password::check_strength`], which costs too much for
+    /// an async thread.
+    async fn check_strength(
+        &self,
+        password: Password,
+        policy: PasswordPolicy,
+        known: Vec<String>,
+        requester: Requester,
+    ) -> Result<Option<Weakness>, Unexpected>;
 }
 
 /// The passwords that were found in data breaches.

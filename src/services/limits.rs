@@ -249,7 +249,7 @@ impl Limits {
 
 /// A request without a connection is one of a test; all of them are counted together.
 fn network_name(device: &DeviceInfo) -> String {
-    device.network().map_or_else(String::new, |network| network.to_string())
+    device.networks().map_or_else(String::new, |networks| networks.widest().to_string())
 }
 
 /// No login fails by what could not be forgotten: it is counted until the next one.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    Caller, EmailAddress, EventKind, EventSubject, Password, PasswordPolicy, PersonName, User, UserId,
-    Weakness,
+    Caller, EmailAddress, EventKind, EventSubject, Password, PasswordPolicy, PersonName, Requester, User,
+    UserId, Weakness,
 };
 use crate::ports::{BreachedPasswords, Credentials, Match, PasswordHasher, Unexpected, Users};
 use crate::services::limits::{Guess, GuessError};
@@ -90,7 +90,7 @@ impl Passwords {
         password: Password,
     ) -> Result<Option<Credentials>, Unexpected> {
         let hash = found.as_ref().and_then(|credentials| credentials.password_hash.clone());
-        let outcome = self.choice.hasher.verify(password.clone(), hash).await?;
+        let outcome = self.choice.hasher.verify(password.clone(), hash, Requester::default()).await?;
         let Some(credentials) = found.filter(|credentials| !credentials.disabled) else { return Ok(None) };
         match outcome {
             Match::No => return Ok(None),
@@ -118,7 +118,7 @@ impl Passwords {
     async fn rehash(&self, owner: &Credentials, password: Password) {
         let Some(old) = &owner.password_hash else { return };
         let rehashed = async {
-            let new = self.choice.hasher.hash(password).await?;
+            let new = self.choice.hasher.hash(password, Requester::default()).await?;
             self.users.rehash(owner.user.id, old, &new).await
         };
         if let Err(error) = rehashed.await {
@@ -145,7 +145,7 @@ impl PasswordChoice {
         {
             return Err(Weakness::BREACHED.into());
         }
-        Ok(self.hasher.hash(password).await?)
+        Ok(self.hasher.hash(password, Requester::default()).await?)
     }
 }
 

@@ -21,7 +21,7 @@ pub use self::pepper::Peppers;
 
 use self::argon2id::{Argon2Hash, Argon2id};
 use self::foreign::ForeignHash;
-use crate::domain::Password;
+use crate::domain::{Password, PasswordPolicy, Requester, Weakness};
 use crate::ports::{HashFormats, Match, PasswordHasher, Unexpected, UnusableHash};
 
 /// How many passwords may wait for each lane: about a second of work at the default cost.
@@ -40,6 +40,7 @@ pub struct HashingLanes {
 enum Job {
     Hash(Password, oneshot::Sender<Result<String, Unexpected>>),
     Verify(Password, Option<String>, oneshot::Sender<Result<Match, Unexpected>>),
+    CheckStrength(Password, PasswordPolicy, Vec<String>, oneshot::Sender<Option<Weakness>>),
 }
 
 impl HashingLanes {
@@ -81,16 +82,33 @@ impl HashingLanes {
 
 #[async_trait]
 impl PasswordHasher for HashingLanes {
-    async fn hash(&self, password: Password) -> Result<String, Unexpected> {
+    async fn hash(&self, password: Password, _requester: Requester) -> Result<String, Unexpected> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(Job::Hash(password, reply))?;
         answer.await.map_err(lane_died)?
     }
 
-    async fn verify(&self, password: Password, hash: Option<String>) -> Result<Match, Unexpected> {
+    async fn verify(
+        &self,
+        password: Password,
+        hash: Option<String>,
+        _requester: Requester,
+    ) -> Result<Match, Unexpected> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(Job::Verify(password, hash, reply))?;
         answer.await.map_err(lane_died)?
+    }
+
+    async fn check_strength(
+        &self,
+        password: Password,
+        policy: PasswordPolicy,
+        known: Vec<String>,
+        _requester: Requester,
+    ) -> Result<Option<Weakness>, Unexpected> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(Job::CheckStrength(password, policy, known, reply))?;
+        answer.await.map_err(lane_died)
     }
 }
 
@@ -119,8 +137,13 @@ impl Lane {
         match job {
             Job::Hash(_, reply) if reply.is_closed() => return false,
             Job::Verify(_, _, reply) if reply.is_closed() => return false,
+            Job::CheckStrength(_, _, _, reply) if reply.is_closed() => return false,
             Job::Hash(password, reply) => drop(reply.send(self.0.hash(&password))),
             Job::Verify(password, hash, reply) => drop(reply.send(self.verify(&password, hash.as_deref()))),
+            Job::CheckStrength(password, policy, known, reply) => {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                drop(reply.send(password.check_strength(policy, &known).err()));
+            }
         }
         true
     }

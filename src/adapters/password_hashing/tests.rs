@@ -246,7 +246,7 @@ async fn what_does_not_fit_into_the_queue_is_refused() {
     let lanes = HashingLanes { jobs, pace: Arc::new(AtomicU64::new(20_000)) };
     let (reply, _answer) = oneshot::channel();
     lanes.enqueue(Job::Hash(password("correct horse"), reply)).unwrap();
-    let refusal = lanes.hash(password("correct horse")).await.unwrap_err();
+    let refusal = lanes.hash(password("correct horse"), Requester::default()).await.unwrap_err();
     let Unexpected::Overloaded { retry_after, .. } = refusal else { panic!("{refusal:?}") };
     assert_eq!(retry_after, Duration::from_millis(64 * 20));
 }

@@ -25,11 +25,21 @@ struct World {
 
 #[async_trait]
 impl PasswordHasher for World {
-    async fn hash(&self, _: Password) -> Result<String, Unexpected> {
+    async fn hash(&self, _: Password, _: Requester) -> Result<String, Unexpected> {
         Err(missing())
     }
 
-    async fn verify(&self, _: Password, phc: Option<String>) -> Result<Match, Unexpected> {
+    async fn check_strength(
+        &self,
+        _: Password,
+        _: PasswordPolicy,
+        _: Vec<String>,
+        _: Requester,
+    ) -> Result<Option<Weakness>, Unexpected> {
+        Err(missing())
+    }
+
+    async fn verify(&self, _: Password, phc: Option<String>, _: Requester) -> Result<Match, Unexpected> {
         self.verified.lock().unwrap().push(phc.clone());
         Ok(match phc.as_deref() {
             Some("right") => Match::Yes,
