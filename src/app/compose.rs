@@ -18,7 +18,7 @@ use crate::adapters::pseudonyms::HmacPseudonyms;
 use crate::adapters::root_secret::{RootSecret, RootSecrets};
 use crate::adapters::seal::AesGcmVault;
 use crate::config::{Config, ConfigError};
-use crate::graphql::{self, InputRules, TrustedDocuments};
+use crate::graphql::{self, TrustedDocuments};
 use crate::http::{self, HttpRules};
 use crate::ports::{Clock, Mailbox, RateLimiter, Sessions, Tokens, Users};
 use crate::services::{
@@ -95,8 +95,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         tokens: mail_tokens,
         retry: config.mail.retry,
     });
-    let rules = InputRules { passwords: config.passwords.policy };
-    let schema = graphql::schema(services.clone(), rules, config.explore.introspection);
+    let schema = graphql::schema(services.clone(), config.explore.introspection);
     let http_rules = HttpRules {
         trusted_proxies: config.http.trusted_proxies,
         origins: config.http.origins,
@@ -180,6 +179,7 @@ fn services(
             mirror: shared.mirror.clone(),
             sessions: shared.sessions.clone(),
             sightings: shared.sightings.clone(),
+            limits: shared.limits.clone(),
         },
         accounts: Accounts {
             clock: shared.clock.clone(),
@@ -196,8 +196,10 @@ fn services(
             sessions: shared.sessions.clone(),
             directory: Arc::new(database.session_directory()),
             mirror: shared.mirror.clone(),
+            limits: shared.limits.clone(),
         },
         events: EventHistory { events: Arc::new(database.security_events()) },
+        limits: shared.limits.clone(),
         signing: shared.signing.clone(),
         health: Health(Arc::new(database.clone())),
         mailbox: mailbox.map(MailboxPage),
@@ -253,6 +255,7 @@ fn limits(
         shared: limiter,
         own: Arc::new(LocalRateLimiter::new(clock.clone())),
         failures: Arc::new(database.password_failures()),
+        networks: Arc::new(database.known_networks()),
         pseudonyms: Arc::new(HmacPseudonyms::new(&secrets.present)),
         devices: Arc::new(HmacDeviceTokens::new(secrets)),
         policy: config.limits,

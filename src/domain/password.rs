@@ -9,6 +9,16 @@ const MAX_CODE_POINTS: usize = 256;
 /// The most bytes of a password in UTF-8. What is longer is refused before it costs a hash.
 const MAX_BYTES: usize = 1024;
 
+/// The most code points that zxcvbn is given at once: it tries every spelling with digits for letters, and 100 of the worst
+/// cost it a second, where 32 cost it 10 ms.
+const MAX_JUDGED: usize = 32;
+/// The most words of their owner that a password is compared with, the longest first.
+const MAX_OWN_WORDS: usize = 24;
+/// The shortest that counts as a word, in code points.
+const MIN_OWN_WORD: usize = 3;
+/// What has to remain of a long password, in code points, when its owner's words are taken out of it.
+const MIN_UNKNOWN: usize = 8;
+
 /// What zxcvbn takes for good passwords, and attackers try early: of the 19,640 most common ones of breaches (Royce Williams'
 /// list, as Django ships it) those of eight ASCII characters or more that it scores 3 or more in lower case, upper case or with a
 /// capital. It knows the others by itself.
@@ -90,6 +100,8 @@ impl Password {
     /// Judges a password that somebody is about to choose. `known` is what an attacker knows of them, such as their address: it
     /// is tried early, each word of it is, and so is the name of this program.
     ///
+    /// Costs up to 20 ms of processor time, whatever the text: not for an async thread.
+    ///
     /// # Errors
     /// See [`Weakness`].
     pub fn check_strength(&self, policy: PasswordPolicy, known: &[&str]) -> Result<(), Weakness> {
@@ -101,20 +113,16 @@ impl Password {
         if COMMON.lines().any(|common| common == folded) {
             return Err(Weakness::TooCommon { reason: explain(Warning::ThisIsACommonPassword) });
         }
-        let words = known.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
-        let own_words: Vec<&str> = known.iter().copied().chain(words).chain(["authql"]).collect();
-        let estimate = zxcvbn::zxcvbn(text, &own_words);
-        if estimate.score() < zxcvbn::Score::Three {
-            let is_own =
-                |token: &str| own_words.iter().any(|word| word.to_lowercase() == token.to_lowercase());
-            let reason = match estimate.feedback().and_then(zxcvbn::feedback::Feedback::warning) {
-                _ if estimate.sequence().iter().any(|part| is_own(&part.token)) => OWN_WORDS,
-                Some(warning) => explain(warning),
-                None => "add another word or two, uncommon ones are better",
-            };
-            return Err(Weakness::TooCommon { reason });
+        let own_words = own_words(known);
+        if text.chars().count() <= MAX_JUDGED {
+            return judge(text, &own_words);
         }
-        Ok(())
+        // A long one is as good as its better end. Neither end tells of a word that it cuts, so those are looked for first.
+        if is_made_of(folded, &own_words) {
+            return Err(Weakness::TooCommon { reason: OWN_WORDS });
+        }
+        judge(beginning(text), &own_words)
+            .or_else(|weakness| judge(end(text), &own_words).map_err(|_| weakness))
     }
 
     /// The bytes to hash.
@@ -128,6 +136,49 @@ impl std::fmt::Debug for Password {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Password(…)")
     }
+}
+
+/// What zxcvbn says of a text of bounded length.
+fn judge(text: &str, own_words: &[&str]) -> Result<(), Weakness> {
+    let estimate = zxcvbn::zxcvbn(text, own_words);
+    if estimate.score() >= zxcvbn::Score::Three {
+        return Ok(());
+    }
+    let is_own = |token: &str| own_words.iter().any(|word| word.to_lowercase() == token.to_lowercase());
+    let reason = match estimate.feedback().and_then(zxcvbn::feedback::Feedback::warning) {
+        _ if estimate.sequence().iter().any(|part| is_own(&part.token)) => OWN_WORDS,
+        Some(warning) => explain(warning),
+        None => "add another word or two, uncommon ones are better",
+    };
+    Err(Weakness::TooCommon { reason })
+}
+
+/// What an attacker tries early for this person: all that is known, and each word of it.
+fn own_words<'a>(known: &[&'a str]) -> Vec<&'a str> {
+    let words = known.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+    let mut own: Vec<&str> = known.iter().copied().chain(words).collect();
+    own.retain(|word| word.chars().count() >= MIN_OWN_WORD);
+    own.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    own.dedup();
+    own.truncate(MAX_OWN_WORDS);
+    own.push("authql");
+    own
+}
+
+/// Whether hardly anything remains of a text without its owner's words.
+fn is_made_of(folded: String, own_words: &[&str]) -> bool {
+    let rest = own_words.iter().fold(folded, |rest, word| rest.replace(&word.to_lowercase(), ""));
+    rest.chars().count() < MIN_UNKNOWN
+}
+
+/// The first of the code points that are judged at once.
+fn beginning(text: &str) -> &str {
+    text.char_indices().nth(MAX_JUDGED).map_or(text, |(end, _)| &text[..end])
+}
+
+/// The last of them.
+fn end(text: &str) -> &str {
+    text.char_indices().rev().nth(MAX_JUDGED - 1).map_or(text, |(start, _)| &text[start..])
 }
 
 fn explain(warning: Warning) -> &'static str {
@@ -220,6 +271,40 @@ mod tests {
         assert_eq!(judge(&"e\u{301}k".repeat(7)), Err(Weakness::TooShort { min: 15 }));
         assert_eq!(judge("жёлтый конверт у окна"), Ok(()));
         assert_eq!(judge("correct horse b"), Ok(()));
+    }
+
+    #[test]
+    fn a_long_password_is_judged_by_its_better_end() {
+        let judge = |text: &str| {
+            Password::parse(text)
+                .unwrap()
+                .check_strength(POLICY, &["countess.ada.lovelace@engine.example.com", "Ada"])
+        };
+        let padding = "a".repeat(60);
+        assert_eq!(judge(&format!("{padding}kettle-orbit-velvet-stapler")), Ok(()));
+        assert_eq!(judge(&format!("kettle-orbit-velvet-stapler{padding}")), Ok(()));
+        for weak in [&padding, &"password".repeat(12), &"12345678".repeat(12)] {
+            assert!(matches!(judge(weak), Err(Weakness::TooCommon { .. })), "{weak}");
+        }
+        for own in
+            ["countess.ada.lovelace@engine.example.com", "Countess.Ada.Lovelace@engine.example.com2026!"]
+        {
+            assert_eq!(judge(own), Err(Weakness::TooCommon { reason: OWN_WORDS }), "{own}");
+        }
+    }
+
+    /// BUD-1: what the library is given is bounded, however long the password and what is known of its owner are.
+    #[test]
+    fn no_text_is_judged_beyond_its_bounds() {
+        let costly = "4@8({[<369&#!1/|0$5+7%2".repeat(12);
+        for text in [&costly[..256], "\u{1f600}".repeat(256).as_str(), "short"] {
+            for part in [beginning(text), end(text)] {
+                assert!(part.chars().count() <= MAX_JUDGED, "{part}");
+            }
+            assert!(text.starts_with(beginning(text)) && text.ends_with(end(text)));
+        }
+        let many = (0..10_000).map(|number| format!("word{number}.")).collect::<String>();
+        assert_eq!(own_words(&[&many]).len(), MAX_OWN_WORDS + 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use async_graphql::{Context, Error, ErrorExtensions};
 
 use super::context::request;
 use crate::domain::RequestId;
-use crate::services::{AccessError, Unexpected};
+use crate::services::{AccessError, RateLimited, Unexpected};
 
 /// How many seconds to wait where nobody can tell.
 pub const SOON: u64 = 1;
@@ -19,6 +19,16 @@ pub(super) fn unauthenticated(reason: &'static str, error: &AccessError) -> Erro
     Error::new(sentence(error)).extend_with(|_, extensions| {
         extensions.set("code", "UNAUTHENTICATED");
         extensions.set("reason", reason);
+    })
+}
+
+/// A request too many of somebody who needs a session, or has none: a field that is no union has no other way to say so.
+pub(super) fn rate_limited(limited: RateLimited) -> Error {
+    Error::new(sentence(&limited)).extend_with(|_, extensions| {
+        extensions.set("code", "RATE_LIMITED");
+        if let RateLimited::Wait(wait) = limited {
+            extensions.set(RETRY_AFTER, wait_seconds(wait));
+        }
     })
 }
 

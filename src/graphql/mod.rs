@@ -33,7 +33,6 @@ pub use error::{RETRY_AFTER, SOON, sentence};
 pub use mutation::Mutation;
 pub use query::Query;
 pub use trusted::{TrustedDocuments, TrustedDocumentsError, document_id, find_document};
-pub use validation::InputRules;
 
 use crate::services::Services;
 
@@ -47,9 +46,8 @@ const MAX_COMPLEXITY: usize = 500;
 
 /// The schema on top of `services`. Without `introspection` it can be neither asked for nor guessed from suggestions.
 #[must_use]
-pub fn schema(services: Arc<Services>, rules: InputRules, introspection: bool) -> AuthSchema {
-    let builder =
-        builder().data(services).data(rules).limit_depth(MAX_DEPTH).limit_complexity(MAX_COMPLEXITY);
+pub fn schema(services: Arc<Services>, introspection: bool) -> AuthSchema {
+    let builder = builder().data(services).limit_depth(MAX_DEPTH).limit_complexity(MAX_COMPLEXITY);
     if introspection {
         builder.finish()
     } else {

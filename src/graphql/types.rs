@@ -143,7 +143,7 @@ pub(super) struct AuthFailure {
     /// English text for developers; do not match on it.
     message: String,
     /// What is wrong with the input, all of it at once. Empty unless `code` is `VALIDATION_FAILED`.
-    fields: Vec<FieldError>,
+    pub(super) fields: Vec<FieldError>,
     /// How long to wait before the same request can succeed. `null` unless `code` is `RATE_LIMITED`, and when waiting does
     /// not help: then `message` says what does.
     retry_after_seconds: Option<i32>,
@@ -203,6 +203,11 @@ pub(super) struct FieldError {
 }
 
 impl FieldError {
+    /// Whether it is about this field of the input.
+    pub(super) fn is_about(&self, field: &str) -> bool {
+        self.path == [field]
+    }
+
     pub(super) fn new(path: &str, problem: Problem) -> Self {
         let path = path.split('.').map(str::to_owned).collect();
         Self { path, code: problem.code, message: problem.message }

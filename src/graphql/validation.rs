@@ -1,22 +1,20 @@
-//! Checks of input, all fields at once, with garde. What is acceptable, the [domain](crate::domain) says.
+//! Checks of the form and the lengths of input, all fields at once, with garde. What is acceptable, the
+//! [domain](crate::domain) says. Whether a new password is a good one costs too much to be asked here: services do, once they
+//! have counted the attempt.
 
-use async_graphql::MaybeUndefined;
 use async_graphql::resolver_utils::EnumType;
+use async_graphql::{Context, MaybeUndefined};
 use garde::Validate;
 
+use super::context::{request, services};
 use super::error::sentence;
 use super::types::{AuthFailure, FieldError, FieldErrorCode};
 use crate::domain::{
-    EmailAddress, EmailAddressError, Locale, Password, PasswordError, PasswordPolicy, PersonName,
-    PersonNameError, Weakness,
+    EmailAddress, EmailAddressError, Locale, Password, PasswordError, PersonName, PersonNameError, Weakness,
 };
 
-/// What the operator wants of input.
-#[derive(Debug)]
-pub struct InputRules {
-    /// What a new password must be like.
-    pub passwords: PasswordPolicy,
-}
+/// The most characters of a text that a password is compared with: those of the longest address.
+const MAX_EXCERPT: usize = 254;
 
 /// What is wrong with one field.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,11 +24,8 @@ pub(super) struct Problem {
 }
 
 /// Checks the whole input.
-pub(super) fn check<T: Validate<Context = InputRules>>(
-    input: &T,
-    rules: &InputRules,
-) -> Result<(), AuthFailure> {
-    let Err(report) = input.validate_with(rules) else { return Ok(()) };
+pub(super) fn check<T: Validate<Context = ()>>(input: &T) -> Result<(), AuthFailure> {
+    let Err(report) = input.validate() else { return Ok(()) };
     let problem = |(path, error): &(garde::Path, garde::Error)| {
         FieldError::new(&schema_spelling(&path.to_string()), Problem::from_garde(error))
     };
@@ -38,13 +33,20 @@ pub(super) fn check<T: Validate<Context = InputRules>>(
 }
 
 /// The address of an input that has nothing else, checked.
-pub(super) fn address<T: Validate<Context = InputRules>>(
+pub(super) fn address<T: Validate<Context = ()>>(
     input: &T,
     email: &str,
-    rules: &InputRules,
 ) -> Result<EmailAddress, AuthFailure> {
-    check(input, rules)?;
+    check(input)?;
     EmailAddress::parse(email).map_err(refuse("email"))
+}
+
+/// The refusal of a form with mistakes, which is counted: whoever sends nothing else meets a limit.
+pub(super) async fn mistaken(ctx: &Context<'_>, failure: AuthFailure) -> AuthFailure {
+    match services(ctx).limits.count_mistake(&request(ctx).caller).await {
+        Ok(()) => failure,
+        Err(limited) => AuthFailure::rate_limited(limited),
+    }
 }
 
 /// The name of a field as clients know it: `newPassword` for `new_password`.
@@ -62,41 +64,36 @@ pub(super) fn refuse<E: Into<Problem>>(path: &'static str) -> impl FnOnce(E) -> 
     move |error| AuthFailure::validation(vec![FieldError::new(path, error.into())])
 }
 
+/// As much of a text as is worth comparing a password with, whether or not it is what it should be.
+pub(super) fn excerpt(text: &str) -> String {
+    text.chars().take(MAX_EXCERPT).collect()
+}
+
 /// A garde rule: the text is an address.
-pub(super) fn email(text: &str, _: &InputRules) -> garde::Result {
+pub(super) fn email(text: &str, (): &()) -> garde::Result {
     EmailAddress::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
 }
 
 /// A garde rule: the text could be somebody's password.
-pub(super) fn password(text: &str, _: &InputRules) -> garde::Result {
+pub(super) fn password(text: &str, (): &()) -> garde::Result {
     Password::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
-}
-
-/// A garde rule: the text is fit to become a password of somebody of whom this is known.
-pub(super) fn new_password(known: Vec<&str>) -> impl FnOnce(&str, &InputRules) -> garde::Result {
-    move |text, rules| {
-        let password = Password::parse(text).map_err(|error| Problem::from(error).into_garde())?;
-        password
-            .check_strength(rules.passwords, &known)
-            .map_err(|weakness| Problem::from(weakness).into_garde())
-    }
 }
 
 /// A garde rule: the text, if any, is a name.
 #[expect(clippy::ref_option, reason = "garde hands over the field as it is")]
-pub(super) fn name(text: &Option<String>, _: &InputRules) -> garde::Result {
+pub(super) fn name(text: &Option<String>, (): &()) -> garde::Result {
     let text = text.as_deref().unwrap_or_default();
     PersonName::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
 }
 
 /// A garde rule: what the name is to change to, if anything, is a name.
-pub(super) fn changed_name(change: &MaybeUndefined<String>, rules: &InputRules) -> garde::Result {
-    name(&change.value().cloned(), rules)
+pub(super) fn changed_name(change: &MaybeUndefined<String>, (): &()) -> garde::Result {
+    name(&change.value().cloned(), &())
 }
 
 /// A garde rule: the text, if any, is a language tag.
 #[expect(clippy::ref_option, reason = "garde hands over the field as it is")]
-pub(super) fn locale(text: &Option<String>, _: &InputRules) -> garde::Result {
+pub(super) fn locale(text: &Option<String>, (): &()) -> garde::Result {
     let Some(text) = text else { return Ok(()) };
     Locale::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
 }

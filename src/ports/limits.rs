@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::Unexpected;
-use crate::domain::{KnownDevice, Pseudonym, Rate};
+use crate::domain::{ClientNetwork, EmailAddress, KnownDevice, Pseudonym, Rate};
 
 /// A budget that attempts are counted against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,20 @@ pub trait PasswordFailures: Send + Sync + 'static {
 
     /// Begins again at none.
     async fn forget(&self, account: Pseudonym) -> Result<(), Unexpected>;
+}
+
+/// The networks that accounts were used from.
+#[async_trait]
+pub trait KnownNetworks: Send + Sync + 'static {
+    /// Whether somebody signed in to the account with this address from `network` a day ago or longer, in a session that was
+    /// not ended because something was wrong. A new password that was set by mail makes all networks unknown. MUST cost the
+    /// same for an address without an account.
+    async fn was_used_from(
+        &self,
+        email: &EmailAddress,
+        network: ClientNetwork,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Unexpected>;
 }
 
 /// Makes pseudonyms.

@@ -21,7 +21,7 @@ pub use accounts::{
     ProfileChange, Registered, UnusableHash, Users,
 };
 pub use events::{NotedEvent, SecurityEvents};
-pub use limits::{Budget, BudgetKey, DeviceTokens, PasswordFailures, Pseudonyms, RateLimiter};
+pub use limits::{Budget, BudgetKey, DeviceTokens, KnownNetworks, PasswordFailures, Pseudonyms, RateLimiter};
 pub use mail::{
     BrokenTemplates, ClaimedMail, MailOutcome, MailQueue, Mailbox, Mailer, Outbox, SendError, StoredMail,
     StoredMailToken,

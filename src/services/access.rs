@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use tracing::instrument;
 
-use crate::domain::Viewer;
+use crate::domain::{Caller, Viewer};
 use crate::ports::{Clock, Sessions, TokenError, Tokens, Unexpected};
-use crate::services::{Mirror, Sightings, Standing};
+use crate::services::limits::{Attempt, from_limit_error};
+use crate::services::{Limits, Mirror, RateLimited, Sightings, Standing};
 
 /// Decides whom a request acts as.
 pub struct Access {
@@ -15,6 +16,7 @@ pub struct Access {
     pub(crate) mirror: Arc<Mirror>,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) sightings: Arc<Sightings>,
+    pub(crate) limits: Arc<Limits>,
 }
 
 /// Why a request acts as nobody.
@@ -32,6 +34,9 @@ pub enum AccessError {
     /// Its session has been ended, or its account shut.
     #[error("the session has ended")]
     SessionEnded,
+    /// There were too many requests, with this token or with none that is ours.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// Not for clients.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -45,13 +50,25 @@ impl Access {
     /// # Errors
     /// See [`AccessError`].
     #[instrument(name = "service.access", skip_all)]
-    pub async fn check(&self, access_token: Option<&str>) -> Result<Viewer, AccessError> {
-        let text = access_token.ok_or(AccessError::TokenMissing)?;
+    pub async fn check(&self, access_token: Option<&str>, caller: &Caller) -> Result<Viewer, AccessError> {
         let now = self.clock.now();
-        let token = self.tokens.read_access(text, now).map_err(|error| match error {
-            TokenError::Invalid => AccessError::TokenInvalid,
-            TokenError::Expired => AccessError::TokenExpired,
-        })?;
+        let read = match access_token {
+            Some(text) => self.tokens.read_access(text, now).map_err(|error| match error {
+                TokenError::Invalid => AccessError::TokenInvalid,
+                TokenError::Expired => AccessError::TokenExpired,
+            }),
+            None => Err(AccessError::TokenMissing),
+        };
+        let token = match read {
+            Ok(token) => token,
+            // Not one that has expired: whoever has it is to learn that, whatever their neighbours do.
+            Err(error @ (AccessError::TokenInvalid | AccessError::TokenMissing)) => {
+                self.limits.reserve(Attempt::Worthless, caller).await?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
+        self.limits.reserve(Attempt::Enter(token.session_id), caller).await?;
         let is_live = match self.mirror.standing(token.session_id) {
             Standing::Live => true,
             Standing::Ended => false,
@@ -64,3 +81,5 @@ impl Access {
         Ok(Viewer { user_id: token.user_id, session_id: token.session_id })
     }
 }
+
+from_limit_error!(AccessError);

@@ -10,8 +10,8 @@ use crate::domain::{
 use crate::ports::{
     AccountChanges, Clock, Confirmed, Credentials, ProfileChange, Registered, Unexpected, Users,
 };
-use crate::services::limits::{Attempt, GuessError};
-use crate::services::passwords::{ChoiceError, Passwords};
+use crate::services::limits::{Attempt, from_limit_error};
+use crate::services::passwords::{Checked, ChoiceError, Passwords};
 use crate::services::posting::Posting;
 use crate::services::{Limits, MailTokenError, Mirror, RateLimited, events};
 
@@ -63,6 +63,17 @@ pub enum RequestEmailChangeError {
     Unexpected(#[from] Unexpected),
 }
 
+/// Why the profile stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateProfileError {
+    /// There were too many changes.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
+    /// Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
 /// Why an account still exists.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteAccountError {
@@ -99,15 +110,17 @@ impl Accounts {
         caller: &Caller,
     ) -> Result<usize, ChangePasswordError> {
         let invalid = ChangePasswordError::InvalidCredentials;
-        let Some(checked) = self.passwords.check_of(viewer.user_id, current, caller).await? else {
+        let Some(Checked { credentials, requester }) =
+            self.passwords.check_of(viewer, current, caller).await?
+        else {
             return Err(invalid);
         };
-        let hash = self.passwords.choose(&checked.user, new).await?;
+        let hash = self.passwords.choose(&credentials.user, new, requester).await?;
         let now = self.clock.now();
         let notice = MailId::generate(now);
         let changed = self
             .changes
-            .change_password(version(&checked), &hash, viewer.session_id, notice, caller, now)
+            .change_password(version(&credentials), &hash, viewer.session_id, notice, caller, now)
             .await?;
         // Somebody else has changed it since it was checked.
         let Some(ended) = changed else { return Err(invalid) };
@@ -130,7 +143,7 @@ impl Accounts {
         current: Password,
         caller: &Caller,
     ) -> Result<(), RequestEmailChangeError> {
-        let checked = self.passwords.check_of(viewer.user_id, current, caller).await?;
+        let checked = self.passwords.check_of(viewer, current, caller).await?;
         checked.ok_or(RequestEmailChangeError::InvalidCredentials)?;
         self.limits.reserve(Attempt::RequestEmailChange(new), caller).await?;
         let now = self.clock.now();
@@ -156,9 +169,11 @@ impl Accounts {
         token: &str,
         caller: &Caller,
     ) -> Result<EmailAddress, MailTokenError> {
-        self.limits.reserve(Attempt::UseMailToken, caller).await?;
-        let presented = self.posting.read(token, MailTokenPurpose::ConfirmEmailChange);
-        let presented = presented.ok_or(MailTokenError::Invalid)?;
+        let Some(presented) = self.posting.read(token, MailTokenPurpose::ConfirmEmailChange) else {
+            self.limits.reserve(Attempt::Worthless, caller).await?;
+            return Err(MailTokenError::Invalid);
+        };
+        self.limits.reserve(Attempt::UseMailToken(presented.id), caller).await?;
         let now = self.clock.now();
         let notice = MailId::generate(now);
         let moved = self.changes.confirm_email_change(presented, notice, caller, now).await?;
@@ -171,14 +186,15 @@ impl Accounts {
     /// Changes what the account shows of its owner. `None` when it was shut or deleted this very moment.
     ///
     /// # Errors
-    /// [`Unexpected`] when it could not be stored.
+    /// See [`UpdateProfileError`].
     #[instrument(name = "service.update_profile", skip_all)]
     pub async fn update_profile(
         &self,
         viewer: Viewer,
         change: &ProfileChange,
         caller: &Caller,
-    ) -> Result<Option<User>, Unexpected> {
+    ) -> Result<Option<User>, UpdateProfileError> {
+        self.limits.reserve(Attempt::Write(viewer.user_id), caller).await?;
         let updated = self.changes.update_profile(viewer, change, caller, self.clock.now()).await?;
         if updated.is_some() {
             log_viewer(EventKind::ProfileChanged, viewer, caller);
@@ -198,12 +214,15 @@ impl Accounts {
         caller: &Caller,
     ) -> Result<usize, DeleteAccountError> {
         let invalid = DeleteAccountError::InvalidCredentials;
-        let Some(checked) = self.passwords.check_of(viewer.user_id, current, caller).await? else {
+        let Some(checked) = self.passwords.check_of(viewer, current, caller).await? else {
             return Err(invalid);
         };
         let now = self.clock.now();
         let notice = MailId::generate(now);
-        let deleted = self.changes.delete(version(&checked), viewer.session_id, notice, caller, now).await?;
+        let deleted = self
+            .changes
+            .delete(version(&checked.credentials), viewer.session_id, notice, caller, now)
+            .await?;
         let Some(ended) = deleted else {
             return Err(invalid);
         };
@@ -233,29 +252,4 @@ impl From<ChoiceError> for ChangePasswordError {
     }
 }
 
-impl From<GuessError> for ChangePasswordError {
-    fn from(error: GuessError) -> Self {
-        match error {
-            GuessError::RateLimited(limited) => Self::RateLimited(limited),
-            GuessError::Unexpected(error) => Self::Unexpected(error),
-        }
-    }
-}
-
-impl From<GuessError> for RequestEmailChangeError {
-    fn from(error: GuessError) -> Self {
-        match error {
-            GuessError::RateLimited(limited) => Self::RateLimited(limited),
-            GuessError::Unexpected(error) => Self::Unexpected(error),
-        }
-    }
-}
-
-impl From<GuessError> for DeleteAccountError {
-    fn from(error: GuessError) -> Self {
-        match error {
-            GuessError::RateLimited(limited) => Self::RateLimited(limited),
-            GuessError::Unexpected(error) => Self::Unexpected(error),
-        }
-    }
-}
+from_limit_error!(ChangePasswordError, RequestEmailChangeError, UpdateProfileError, DeleteAccountError);

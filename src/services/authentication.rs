@@ -9,7 +9,7 @@ use crate::domain::{
     SessionId, TokenPair, User,
 };
 use crate::ports::{Clock, Rotation, Sessions, Tokens, Unexpected};
-use crate::services::limits::GuessError;
+use crate::services::limits::{Attempt, from_limit_error};
 use crate::services::passwords::Passwords;
 use crate::services::posting::Posting;
 use crate::services::{Limits, Mirror, RateLimited, Refusals, Sightings, events};
@@ -76,6 +76,17 @@ pub enum RefreshError {
     Unexpected(#[from] Unexpected),
 }
 
+/// Why no session was ended.
+#[derive(Debug, thiserror::Error)]
+pub enum LogoutError {
+    /// There were too many attempts.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
+    /// Its end could not be made durable. Repeating the request is safe. Not for clients.
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
+}
+
 /// Which sessions are to end.
 #[derive(Debug)]
 pub struct LogoutRequest<'a> {
@@ -127,11 +138,12 @@ impl Authentication {
     #[instrument(name = "service.refresh", skip_all)]
     pub async fn refresh(&self, refresh_token: &str, caller: &Caller) -> Result<TokenPair, RefreshError> {
         let Ok(presented) = self.tokens.read_refresh(refresh_token) else {
+            self.limits.reserve(Attempt::Worthless, caller).await?;
             self.refusals.note(EventKind::RefreshRefused, EventSubject::Unknown, caller);
             return Err(RefreshError::Invalid);
         };
         let session_id = presented.session_id;
-        self.limits.reserve_refresh(session_id, caller).await?;
+        self.limits.reserve(Attempt::UseSession(session_id), caller).await?;
         self.sightings.settle(session_id).await?;
         let now = self.clock.now();
         match self.sessions.rotate(presented, caller, self.rotation, now).await? {
@@ -155,10 +167,14 @@ impl Authentication {
     /// Ends sessions and answers how many. A token that is unknown, or of a session that has ended, ends none.
     ///
     /// # Errors
-    /// [`Unexpected`] when the end could not be made durable; repeating the request is safe.
+    /// See [`LogoutError`].
     #[instrument(name = "service.logout", skip_all)]
-    pub async fn logout(&self, request: LogoutRequest<'_>, caller: &Caller) -> Result<usize, Unexpected> {
-        let Some(session) = self.session_of(&request) else { return Ok(0) };
+    pub async fn logout(&self, request: LogoutRequest<'_>, caller: &Caller) -> Result<usize, LogoutError> {
+        let Some(session) = self.session_of(&request) else {
+            self.limits.reserve(Attempt::Worthless, caller).await?;
+            return Ok(0);
+        };
+        self.limits.reserve(Attempt::UseSession(session), caller).await?;
         let now = self.clock.now();
         let (kind, ended) = if request.everywhere {
             (EventKind::LoggedOutEverywhere, self.sessions.end_siblings(session, caller, now).await?)
@@ -185,11 +201,4 @@ impl Authentication {
     }
 }
 
-impl From<GuessError> for LoginError {
-    fn from(error: GuessError) -> Self {
-        match error {
-            GuessError::RateLimited(limited) => Self::RateLimited(limited),
-            GuessError::Unexpected(error) => Self::Unexpected(error),
-        }
-    }
-}
+from_limit_error!(LoginError, RefreshError, LogoutError);

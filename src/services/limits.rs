@@ -1,62 +1,65 @@
-//! How often what may be tried, and by whom: the table of limits is [`Limits::budgets`].
+//! How often what may be tried, and by whom. What is counted against which budgets, the table in [`budgets`] says.
 //!
-//! An attempt is counted before it is made, so that a hundred at once are no more than a hundred in a row. Strangers share
-//! the budgets of the account that they try, and of the network that they come from. Whoever has signed in on this device
-//! before is no stranger: their attempts have a budget of their own, which nobody else can use up.
+//! An attempt is counted before anything costly is done for it, so that a hundred at once are no more than a hundred in a
+//! row. No lane is free: a known device, a signed-in person and a success have budgets too, only higher ones. And no
+//! stranger uses up what an owner needs to get in: what strangers share is not all there is.
 
-use std::num::NonZeroU32;
+mod budgets;
+mod password_attempts;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::budgets::Known;
 use crate::domain::{
-    Caller, DeviceId, DeviceInfo, EmailAddress, EventKind, EventSubject, KnownDevice, LimitPolicy, Pseudonym,
-    Rate, SessionId,
+    Caller, DeviceId, DeviceInfo, EmailAddress, EventKind, EventSubject, KnownDevice, LimitPolicy, MailId,
+    Pseudonym, Requester, SessionId, UserId,
 };
 use crate::ports::{
-    Budget, BudgetKey, Clock, DeviceTokens, PasswordFailures, Pseudonyms, RateLimiter, Unexpected,
+    Budget, Clock, DeviceTokens, KnownNetworks, PasswordFailures, Pseudonyms, RateLimiter, Unexpected,
 };
 use crate::services::Refusals;
 
-/// How often in a row the password of an account may be wrong (SP 800-63B-4 3.2.2), whoever tries.
-const MOST_FAILURES: i32 = 100;
-/// The same for strangers: the rest is kept for devices that are known.
-const MOST_FAILURES_OF_STRANGERS: i32 = 80;
-
-/// From all networks together, an account gets so many times what it gets from one.
-const NETWORKS_AN_ACCOUNT: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
-/// All networks together register so many times as often as one may.
-const NETWORKS_REGISTERING: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
-
-/// What the budgets of passwords are told from those of other operations by.
-const PASSWORD: &str = "password";
+pub(crate) use self::password_attempts::PasswordAttempt;
 
 /// The limits, and what they need.
 pub struct Limits {
     pub(crate) clock: Arc<dyn Clock>,
     /// Counts for all instances.
     pub(crate) shared: Arc<dyn RateLimiter>,
-    /// Counts for this instance alone.
+    /// Counts for this instance alone, and waits for nothing.
     pub(crate) own: Arc<dyn RateLimiter>,
     pub(crate) failures: Arc<dyn PasswordFailures>,
     pub(crate) pseudonyms: Arc<dyn Pseudonyms>,
     pub(crate) devices: Arc<dyn DeviceTokens>,
+    pub(crate) networks: Arc<dyn KnownNetworks>,
     pub(crate) policy: LimitPolicy,
     pub(crate) refusals: Arc<Refusals>,
 }
 
-/// What somebody is about to do, passwords apart.
+/// What somebody is about to do, passwords apart: those are [`Limits::reserve_password`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Attempt<'a> {
     /// To make an account.
     Register(&'a EmailAddress),
+    /// To have a form with mistakes judged, of somebody who would make an account.
+    RegisterWithMistakes,
     /// To have a confirmation mailed.
     ResendVerification(&'a EmailAddress),
     /// To have a way back in mailed.
     RequestPasswordReset(&'a EmailAddress),
     /// To have a confirmation mailed to another address.
     RequestEmailChange(&'a EmailAddress),
-    /// To present a token from a mail.
-    UseMailToken,
+    /// To present a token that was really mailed.
+    UseMailToken(MailId),
+    /// To change something of one's own account that needs no password.
+    Write(UserId),
+    /// To be let in with an access token.
+    Enter(SessionId),
+    /// To go on with a session, or to end it, with a genuine token of it.
+    UseSession(SessionId),
+    /// What no honest client sends often: a form with mistakes, a token that is none of ours, or none at all.
+    Worthless,
 }
 
 /// There were too many attempts.
@@ -73,9 +76,9 @@ pub enum RateLimited {
     Stopped,
 }
 
-/// Why a password is not looked at.
+/// Why an attempt is not made.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum GuessError {
+pub(crate) enum LimitError {
     /// There were too many.
     #[error(transparent)]
     RateLimited(#[from] RateLimited),
@@ -84,14 +87,28 @@ pub(crate) enum GuessError {
     Unexpected(#[from] Unexpected),
 }
 
-/// A password that is about to be looked at, and has been counted as wrong. Whoever holds it says how it ended, unless it
-/// was.
-#[must_use]
-pub(crate) struct Guess {
-    account: Pseudonym,
-    /// What it was counted against, the network apart.
+/// An attempt that has been counted.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    /// Whose work it is, for the queue of the hashing lanes.
+    pub(crate) requester: Requester,
     budgets: Vec<Budget>,
 }
+
+/// What a use case makes of an attempt that is not made: the two kinds of refusal that nearly every one has.
+macro_rules! from_limit_error {
+    ($($error:ty),+) => {$(
+        impl From<$crate::services::limits::LimitError> for $error {
+            fn from(error: $crate::services::limits::LimitError) -> Self {
+                match error {
+                    $crate::services::limits::LimitError::RateLimited(limited) => Self::RateLimited(limited),
+                    $crate::services::limits::LimitError::Unexpected(error) => Self::Unexpected(error),
+                }
+            }
+        }
+    )+};
+}
+pub(crate) use from_limit_error;
 
 impl Attempt<'_> {
     /// Whose account it is about.
@@ -101,79 +118,85 @@ impl Attempt<'_> {
             | Self::ResendVerification(email)
             | Self::RequestPasswordReset(email)
             | Self::RequestEmailChange(email) => EventSubject::Address(email.clone()),
-            Self::UseMailToken => EventSubject::Unknown,
+            Self::Write(user) => EventSubject::Account(user),
+            Self::Enter(session) | Self::UseSession(session) => EventSubject::Session(session),
+            Self::RegisterWithMistakes | Self::UseMailToken(_) | Self::Worthless => EventSubject::Unknown,
+        }
+    }
+
+    /// Whether each instance counts it for itself: it is too frequent, or too cheap, for a trip to Redis.
+    fn is_counted_here(self) -> bool {
+        match self {
+            Self::Write(_) | Self::Enter(_) | Self::UseSession(_) | Self::Worthless => true,
+            Self::Register(_)
+            | Self::RegisterWithMistakes
+            | Self::ResendVerification(_)
+            | Self::RequestPasswordReset(_)
+            | Self::RequestEmailChange(_)
+            | Self::UseMailToken(_) => false,
         }
     }
 }
 
 impl Limits {
     /// Counts what somebody is about to do.
-    pub(crate) async fn reserve(&self, attempt: Attempt<'_>, caller: &Caller) -> Result<(), RateLimited> {
-        let reserved = self.shared.reserve(&self.budgets(attempt, &caller.device)).await;
-        reserved.map_err(|wait| self.refuse(RateLimited::Wait(wait), attempt.subject(), caller))
-    }
-
-    /// Counts a refresh. Only its session's, whose token is genuine: the forged ones cost less than counting them would.
-    pub(crate) async fn reserve_refresh(
+    ///
+    /// # Errors
+    /// See [`LimitError`].
+    pub(crate) async fn reserve(
         &self,
-        session: SessionId,
+        attempt: Attempt<'_>,
         caller: &Caller,
-    ) -> Result<(), RateLimited> {
-        let Some(rate) = self.policy.session else { return Ok(()) };
-        let budget = self.budget("session", &[&session.to_string()], rate);
-        let reserved = self.own.reserve(&[budget]).await;
-        reserved.map_err(|wait| self.refuse(RateLimited::Wait(wait), EventSubject::Session(session), caller))
-    }
-
-    /// Counts a password of the account with this address that is about to be looked at.
-    pub(crate) async fn reserve_guess(
-        &self,
-        email: &EmailAddress,
-        caller: &Caller,
-    ) -> Result<Guess, GuessError> {
-        let device = &caller.device;
-        let refuse = |limited| self.refuse(limited, EventSubject::Address(email.clone()), caller);
-        let wait = |wait| refuse(RateLimited::Wait(wait));
-        let account = self.account(email);
-        let Some(rate) = self.policy.account else {
-            self.shared.reserve(&self.network(device)).await.map_err(wait)?;
-            return Ok(Guess { account, budgets: Vec::new() });
+    ) -> Result<Reservation, LimitError> {
+        let limiter = if attempt.is_counted_here() { &self.own } else { &self.shared };
+        let requester = Requester::unknown(caller.device.networks());
+        let budgets = self.budgets(attempt, caller);
+        let Err(wait) = limiter.reserve(&budgets).await else {
+            return Ok(Reservation { requester, budgets });
         };
-        let (budgets, network, most) = if let Some(known) = self.known_device(device, account) {
-            (vec![self.device_budget(account, known, rate)], Vec::new(), MOST_FAILURES)
-        } else {
-            let budgets = self.strangers(PASSWORD, account, device, rate).to_vec();
-            (budgets, self.network(device), MOST_FAILURES_OF_STRANGERS)
+        let others = match attempt {
+            Attempt::Register(_) => Some(self.budgets_of_quiet(caller)),
+            Attempt::RequestPasswordReset(email) | Attempt::ResendVerification(email) => {
+                let known = self.known(email, caller).await?;
+                known.map(|known| self.reserve_of(attempt, email, known))
+            }
+            Attempt::RegisterWithMistakes
+            | Attempt::RequestEmailChange(_)
+            | Attempt::UseMailToken(_)
+            | Attempt::Write(_)
+            | Attempt::Enter(_)
+            | Attempt::UseSession(_)
+            | Attempt::Worthless => None,
         };
-        self.shared.reserve(&[network, budgets.clone()].concat()).await.map_err(wait)?;
-        if !self.failures.reserve(account, most, self.clock.now()).await? {
-            return Err(refuse(RateLimited::Stopped).into());
+        if let Some(budgets) = others
+            && self.shared.reserve(&budgets).await.is_ok()
+        {
+            return Ok(Reservation { requester, budgets });
         }
-        Ok(Guess { account, budgets })
+        Err(self.refuse(RateLimited::Wait(wait), attempt.subject(), caller).into())
     }
 
-    /// The guess was right: its owner is there, and begins anew.
-    pub(crate) async fn was_right(&self, guess: Guess) {
-        if !guess.budgets.is_empty() {
-            self.begin_anew(guess.account, &guess.budgets).await;
+    /// Gives back what an attempt was counted that did not reach a hashing lane. A network gets back only so much, or whoever
+    /// fills the queue could fill it for ever.
+    pub(crate) async fn give_back(&self, reservation: Reservation) {
+        let networks = reservation.requester.networks;
+        if self.own.reserve(&self.budgets_of_giving_back(networks)).await.is_ok() {
+            self.shared.give_back(&reservation.budgets).await;
         }
     }
 
-    /// The guess was not looked at, for reasons of ours: it is as if it had not been made.
-    pub(crate) async fn was_not_made(&self, guess: Guess) {
-        if guess.budgets.is_empty() {
-            return;
-        }
-        self.shared.give_back(&guess.budgets).await;
-        log_failure(self.failures.give_back(guess.account).await);
+    /// Counts a form with mistakes, of which no use case hears.
+    ///
+    /// # Errors
+    /// [`RateLimited`] for somebody who sends nothing else.
+    pub async fn count_mistake(&self, caller: &Caller) -> Result<(), RateLimited> {
+        let counted = self.own.reserve(&self.budgets(Attempt::Worthless, caller)).await;
+        counted.map_err(|wait| self.refuse(RateLimited::Wait(wait), EventSubject::Unknown, caller))
     }
 
-    /// Somebody has shown in another way than by the password that the account is theirs.
-    pub(crate) async fn forgive(&self, email: &EmailAddress, device: &DeviceInfo) {
-        let account = self.account(email);
-        if let Some(rate) = self.policy.account {
-            self.begin_anew(account, &self.strangers(PASSWORD, account, device, rate)).await;
-        }
+    /// Whether the account with this address has been signed in on this device, or was used from this network, before.
+    pub(crate) async fn knows(&self, email: &EmailAddress, caller: &Caller) -> Result<bool, Unexpected> {
+        Ok(self.known(email, caller).await?.is_some())
     }
 
     /// What this device shall keep, now that the account has signed in on it. `None` where accounts have no limits.
@@ -184,55 +207,19 @@ impl Limits {
         Some(self.devices.write(&known.with(self.account(email))))
     }
 
-    /// Notes that somebody was refused, and hands the refusal back.
-    fn refuse(&self, limited: RateLimited, subject: EventSubject, caller: &Caller) -> RateLimited {
-        self.refusals.note(EventKind::Throttled, subject, caller);
-        limited
-    }
-
-    /// The table: what is counted against which budgets. That of passwords is [`Self::reserve_guess`].
-    fn budgets(&self, attempt: Attempt<'_>, device: &DeviceInfo) -> Vec<Budget> {
-        let (address, everybody) = match attempt {
-            Attempt::Register(email) => (Some(("register", email)), self.policy.network),
-            Attempt::ResendVerification(email) => (Some(("resendVerification", email)), None),
-            Attempt::RequestPasswordReset(email) => (Some(("requestPasswordReset", email)), None),
-            Attempt::RequestEmailChange(email) => (Some(("requestEmailChange", email)), None),
-            Attempt::UseMailToken => (None, None),
-        };
-        let mut budgets = self.network(device);
-        if let (Some((operation, email)), Some(rate)) = (address, self.policy.account) {
-            budgets.extend(self.strangers(operation, self.account(email), device, rate));
+    /// What the account knows of where a request comes from, if it knows anything. The network is asked for in the
+    /// database, so only so often, for each network that asks.
+    async fn known(&self, email: &EmailAddress, caller: &Caller) -> Result<Option<Known>, Unexpected> {
+        if let Some(device) = self.known_device(&caller.device, self.account(email)) {
+            return Ok(Some(Known::Device(device)));
         }
-        budgets.extend(everybody.map(|rate| self.budget("everybody", &[], rate.times(NETWORKS_REGISTERING))));
-        budgets
-    }
-
-    /// All that a network may try, whatever it is.
-    fn network(&self, device: &DeviceInfo) -> Vec<Budget> {
-        let name = network_name(device);
-        self.policy.network.map(|rate| self.budget("network", &[&name], rate)).into_iter().collect()
-    }
-
-    /// What strangers may try at one account: those of one network, and all of them.
-    fn strangers(&self, operation: &str, account: Pseudonym, device: &DeviceInfo, rate: Rate) -> [Budget; 2] {
-        let (account, network) = (account.to_string(), network_name(device));
-        [
-            self.budget("account-network", &[operation, &account, &network], rate),
-            self.budget("account", &[operation, &account], rate.times(NETWORKS_AN_ACCOUNT)),
-        ]
-    }
-
-    /// Those that may be tried on a device where the account has been signed in.
-    fn device_budget(&self, account: Pseudonym, device: DeviceId, rate: Rate) -> Budget {
-        self.budget("account-device", &[&account.to_string(), &device.to_string()], rate)
-    }
-
-    fn budget(&self, kind: &'static str, owner: &[&str], rate: Rate) -> Budget {
-        Budget { key: BudgetKey { kind, owner: self.pseudonyms.of(owner) }, rate }
-    }
-
-    fn account(&self, email: &EmailAddress) -> Pseudonym {
-        self.pseudonyms.of(&["account", &email.canonical()])
+        let Some(networks) = caller.device.networks() else { return Ok(None) };
+        if self.own.reserve(&self.budgets_of_looking(networks)).await.is_err() {
+            return Ok(None);
+        }
+        let network = networks.narrowest();
+        let is_known = self.networks.was_used_from(email, network, self.clock.now()).await?;
+        Ok(is_known.then_some(Known::Network(network)))
     }
 
     fn known_device(&self, device: &DeviceInfo, account: Pseudonym) -> Option<DeviceId> {
@@ -240,22 +227,14 @@ impl Limits {
         known.knows(account).then_some(known.id)
     }
 
-    async fn begin_anew(&self, account: Pseudonym, budgets: &[Budget]) {
-        let keys: Vec<BudgetKey> = budgets.iter().map(|budget| budget.key).collect();
-        self.shared.refill(&keys).await;
-        log_failure(self.failures.forget(account).await);
+    fn account(&self, email: &EmailAddress) -> Pseudonym {
+        self.pseudonyms.of(&["account", &email.canonical()])
     }
-}
 
-/// A request without a connection is one of a test; all of them are counted together.
-fn network_name(device: &DeviceInfo) -> String {
-    device.networks().map_or_else(String::new, |networks| networks.widest().to_string())
-}
-
-/// No login fails by what could not be forgotten: it is counted until the next one.
-fn log_failure(outcome: Result<(), Unexpected>) {
-    if let Err(error) = outcome {
-        tracing::warn!(error = &error as &dyn std::error::Error, "failed passwords were not forgotten");
+    /// Notes that somebody was refused, and hands the refusal back.
+    fn refuse(&self, limited: RateLimited, subject: EventSubject, caller: &Caller) -> RateLimited {
+        self.refusals.note(EventKind::Throttled, subject, caller);
+        limited
     }
 }
 

@@ -23,8 +23,12 @@ mod user_desk;
 use std::sync::Arc;
 
 pub use access::{Access, AccessError};
-pub use account::{Accounts, ChangePasswordError, DeleteAccountError, RequestEmailChangeError};
-pub use authentication::{Authentication, LoginError, LoginSuccess, LogoutRequest, RefreshError};
+pub use account::{
+    Accounts, ChangePasswordError, DeleteAccountError, RequestEmailChangeError, UpdateProfileError,
+};
+pub use authentication::{
+    Authentication, LoginError, LoginSuccess, LogoutError, LogoutRequest, RefreshError,
+};
 pub use events::{EventHistory, Refusals};
 pub use housekeeping::Housekeeping;
 pub use limits::{Limits, RateLimited};
@@ -63,6 +67,8 @@ pub struct Services {
     pub sessions: OwnSessions,
     /// What people see of what happened to their accounts.
     pub events: EventHistory,
+    /// How often what may be tried, for what no use case sees: forms with mistakes.
+    pub limits: Arc<Limits>,
     /// The keys of access tokens.
     pub signing: Arc<Signing>,
     /// Whether authql can do its work.

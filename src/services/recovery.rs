@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use tracing::instrument;
 
-use crate::domain::{Caller, EmailAddress, EventKind, MailId, MailTokenPurpose, Password, Weakness};
+use crate::domain::{
+    Caller, EmailAddress, EventKind, MailId, MailTokenPurpose, Password, Requester, Weakness,
+};
 use crate::ports::{Clock, Recovery, Unexpected};
-use crate::services::limits::Attempt;
+use crate::services::limits::{Attempt, from_limit_error};
 use crate::services::passwords::{ChoiceError, Passwords};
 use crate::services::posting::Posting;
 use crate::services::{Limits, MailRequestError, Mirror, RateLimited, events};
@@ -75,15 +77,24 @@ impl PasswordRecovery {
         password: Password,
         caller: &Caller,
     ) -> Result<PasswordReset, ResetPasswordError> {
-        self.limits.reserve(Attempt::UseMailToken, caller).await?;
         let invalid = ResetPasswordError::InvalidToken;
         let Some(presented) = self.posting.read(token, MailTokenPurpose::ResetPassword) else {
+            self.limits.reserve(Attempt::Worthless, caller).await?;
             return Err(invalid);
         };
+        let reservation = self.limits.reserve(Attempt::UseMailToken(presented.id), caller).await?;
         // Looked at first, so that a weak password does not use it up, and a used one costs no hash.
         let now = self.clock.now();
         let Some(holder) = self.recovery.find_holder(presented, now).await? else { return Err(invalid) };
-        let hash = self.passwords.choose(&holder, password).await?;
+        // Whoever has the token reads the mail of the account: no stranger to it.
+        let requester = Requester { is_known: true, ..reservation.requester };
+        let hash = match self.passwords.choose(&holder, password, requester).await {
+            Err(ChoiceError::Unexpected(error @ Unexpected::Overloaded { .. })) => {
+                self.limits.give_back(reservation).await;
+                return Err(error.into());
+            }
+            chosen => chosen?,
+        };
         let notice = MailId::generate(now);
         let Some(ended) = self.recovery.reset_password(presented, &hash, notice, caller, now).await? else {
             return Err(invalid);
@@ -91,11 +102,13 @@ impl PasswordRecovery {
         events::log(EventKind::PasswordReset, Some(holder.id), None, caller);
         self.posting.announce(notice);
         self.mirror.revoke(&ended).await;
-        self.limits.forgive(&holder.email, &caller.device).await;
+        self.limits.reset_failures(&holder.email, &caller.device).await;
         let device_token = self.limits.remember(&holder.email, &caller.device);
         Ok(PasswordReset { ended: ended.len(), device_token })
     }
 }
+
+from_limit_error!(ResetPasswordError);
 
 impl From<ChoiceError> for ResetPasswordError {
     fn from(error: ChoiceError) -> Self {

@@ -8,7 +8,7 @@ use crate::domain::{
     Caller, EmailAddress, EventKind, Locale, MailTokenPurpose, Password, PersonName, UserId, Weakness,
 };
 use crate::ports::{Clock, Confirmed, NewUser, Recovery, Registered, Unexpected, Users};
-use crate::services::limits::Attempt;
+use crate::services::limits::{Attempt, from_limit_error};
 use crate::services::passwords::{ChoiceError, Passwords};
 use crate::services::posting::Posting;
 use crate::services::{Limits, RateLimited, events};
@@ -18,7 +18,7 @@ use crate::services::{Limits, RateLimited, events};
 pub struct NewAccount {
     /// The address used to sign in.
     pub email: EmailAddress,
-    /// Not a weak one, as far as its text tells.
+    /// Not judged yet.
     pub password: Password,
     /// How the person wants to be called.
     pub name: Option<PersonName>,
@@ -44,7 +44,7 @@ pub enum RegisterError {
     /// The address has an account, and the operator wants that told.
     #[error("an account with this address exists")]
     EmailTaken,
-    /// The password is known from a breach, whoever's address it is.
+    /// The password is too easy to guess, or known from a breach, whoever's address it is.
     #[error(transparent)]
     Weak(#[from] Weakness),
     /// There were too many attempts.
@@ -90,8 +90,13 @@ impl Registration {
     #[instrument(name = "service.register", skip_all)]
     pub async fn register(&self, account: NewAccount, caller: &Caller) -> Result<(), RegisterError> {
         let NewAccount { email, password, name, locale } = account;
-        self.limits.reserve(Attempt::Register(&email), caller).await?;
-        let password_hash = self.passwords.choose_judged(password).await?;
+        let reservation = self.limits.reserve(Attempt::Register(&email), caller).await?;
+        let known = vec![email.as_str().to_owned(), name.as_ref().map_or("", PersonName::as_str).to_owned()];
+        let chosen = self.passwords.choice.choose(known, password, reservation.requester).await;
+        if let Err(ChoiceError::Unexpected(Unexpected::Overloaded { .. })) = &chosen {
+            self.limits.give_back(reservation).await;
+        }
+        let password_hash = chosen?;
         let now = self.clock.now();
         let mail = self.posting.token_mail(MailTokenPurpose::VerifyEmail, now);
         let id = UserId::generate(now);
@@ -108,15 +113,34 @@ impl Registration {
         }
     }
 
+    /// What is wrong with a password beside other mistakes in the same form, so that all of them are told at once. The form
+    /// counts as a registration of its network.
+    ///
+    /// # Errors
+    /// See [`RegisterError`]: [`RegisterError::Weak`] where the password is a weak one.
+    #[instrument(name = "service.judge_registration", skip_all)]
+    pub async fn judge_with_mistakes(
+        &self,
+        password: Option<Password>,
+        known: Vec<String>,
+        caller: &Caller,
+    ) -> Result<(), RegisterError> {
+        let reservation = self.limits.reserve(Attempt::RegisterWithMistakes, caller).await?;
+        let Some(password) = password else { return Ok(()) };
+        Ok(self.passwords.choice.judge(known, password, reservation.requester).await?)
+    }
+
     /// Confirms the address that a token was mailed to, and answers it.
     ///
     /// # Errors
     /// See [`MailTokenError`].
     #[instrument(name = "service.verify_email", skip_all)]
     pub async fn verify_email(&self, token: &str, caller: &Caller) -> Result<EmailAddress, MailTokenError> {
-        self.limits.reserve(Attempt::UseMailToken, caller).await?;
-        let presented =
-            self.posting.read(token, MailTokenPurpose::VerifyEmail).ok_or(MailTokenError::Invalid)?;
+        let Some(presented) = self.posting.read(token, MailTokenPurpose::VerifyEmail) else {
+            self.limits.reserve(Attempt::Worthless, caller).await?;
+            return Err(MailTokenError::Invalid);
+        };
+        self.limits.reserve(Attempt::UseMailToken(presented.id), caller).await?;
         let verified = self.recovery.verify_email(presented, caller, self.clock.now()).await?;
         let Confirmed { user_id, email } = verified.ok_or(MailTokenError::Invalid)?;
         events::log(EventKind::EmailVerified, Some(user_id), None, caller);
@@ -142,6 +166,8 @@ impl Registration {
         Ok(())
     }
 }
+
+from_limit_error!(RegisterError, MailTokenError, MailRequestError);
 
 impl From<ChoiceError> for RegisterError {
     fn from(error: ChoiceError) -> Self {

@@ -8,7 +8,8 @@ use crate::domain::{
     Caller, ListedSession, Listing, Page, SessionEnd, SessionId, SessionPlace, UserId, Viewer,
 };
 use crate::ports::{Clock, SessionDirectory, Sessions, Unexpected};
-use crate::services::{Mirror, events};
+use crate::services::limits::{Attempt, from_limit_error};
+use crate::services::{Limits, Mirror, RateLimited, events};
 
 /// The use cases behind `User.sessions`, `node` and `revokeSession`.
 pub struct OwnSessions {
@@ -16,6 +17,7 @@ pub struct OwnSessions {
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) directory: Arc<dyn SessionDirectory>,
     pub(crate) mirror: Arc<Mirror>,
+    pub(crate) limits: Arc<Limits>,
 }
 
 /// Why a session was not ended.
@@ -24,6 +26,9 @@ pub enum EndSessionError {
     /// There is no such session, it has ended, or it is somebody else's.
     #[error("there is no such session")]
     NotFound,
+    /// There were too many attempts.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// Not for clients.
     #[error(transparent)]
     Unexpected(#[from] Unexpected),
@@ -63,6 +68,7 @@ impl OwnSessions {
         id: SessionId,
         caller: &Caller,
     ) -> Result<ListedSession, EndSessionError> {
+        self.limits.reserve(Attempt::Write(viewer.user_id), caller).await?;
         let now = self.clock.now();
         // Whose it is never changes, so it may be asked for before.
         let session = self.directory.find(viewer.user_id, id, now).await?.ok_or(EndSessionError::NotFound)?;
@@ -75,3 +81,5 @@ impl OwnSessions {
         Ok(session)
     }
 }
+
+from_limit_error!(EndSessionError);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tracing::instrument;
 
-use super::passwords::ChoiceError;
+use super::passwords::{ChoiceError, known_of};
 use super::{Mirror, NewAccount, PasswordChoice};
-use crate::domain::{EmailAddress, SessionId, User, UserId, Weakness};
+use crate::domain::{EmailAddress, Requester, SessionId, User, UserId, Weakness};
 use crate::ports::{AccountRecord, Addition, Clock, HashFormats, Unexpected, UnusableHash, UserDirectory};
 
 /// The commands `authql users …`. Nobody is mailed by any of them.
@@ -122,10 +122,13 @@ impl UserDesk {
         let id = UserId::generate(now);
         let user =
             User { id, email, email_verified_at: is_verified.then_some(now), name, locale, created_at: now };
-        let hash = choice.choose(&user, password).await.map_err(|error| match error {
-            ChoiceError::Weak(weakness) => CreateUserError::Weak(weakness),
-            ChoiceError::Unexpected(error) => error.into(),
-        })?;
+        let hash =
+            choice.choose(known_of(&user), password, Requester::default()).await.map_err(
+                |error| match error {
+                    ChoiceError::Weak(weakness) => CreateUserError::Weak(weakness),
+                    ChoiceError::Unexpected(error) => error.into(),
+                },
+            )?;
         let record = AccountRecord { user, password_hash: Some(hash), disabled_at: None };
         match self.directory.add(&[record], now).await?[..] {
             [Addition::Added] => {

@@ -4,6 +4,7 @@ mod account_changes;
 mod again;
 mod archive;
 mod events;
+mod known_networks;
 mod mail_ledger;
 mod mail_tokens;
 mod mailing;
@@ -30,6 +31,7 @@ use tracing::log::LevelFilter;
 pub use account_changes::PgAccountChanges;
 pub use archive::PgArchive;
 pub use events::PgSecurityEvents;
+pub use known_networks::PgKnownNetworks;
 pub use mail_ledger::PgMailLedger;
 pub use outbox::PgOutbox;
 pub use password_failures::PgPasswordFailures;
@@ -146,6 +148,12 @@ impl Database {
     #[must_use]
     pub fn password_failures(&self) -> PgPasswordFailures {
         PgPasswordFailures(self.pool.clone())
+    }
+
+    /// The networks that they were used from.
+    #[must_use]
+    pub fn known_networks(&self) -> PgKnownNetworks {
+        PgKnownNetworks(self.pool.clone())
     }
 
     /// The ways back into them.

@@ -9,29 +9,27 @@ use crate::graphql::context::{request, services};
 use crate::graphql::error::{unauthenticated, unexpected};
 use crate::graphql::guard::viewer;
 use crate::graphql::types::{AuthErrorCode, AuthFailure, User};
-use crate::graphql::validation::{self, InputRules, refuse};
+use crate::graphql::validation::{self, mistaken, refuse};
 use crate::services::{
     AccessError, ChangePasswordError, DeleteAccountError, MailTokenError, ProfileChange,
-    RequestEmailChangeError,
+    RequestEmailChangeError, UpdateProfileError,
 };
 
 /// Current and new password.
 #[derive(InputObject, Validate)]
-#[garde(context(InputRules))]
 pub(super) struct ChangePasswordInput {
     /// The password that the account has.
     #[garde(custom(validation::password))]
     #[graphql(secret)]
     current_password: String,
     /// 8 to 256 characters that are hard to guess, in any script. It is never trimmed or cut.
-    #[garde(custom(validation::new_password(Vec::new())))]
+    #[garde(custom(validation::password))]
     #[graphql(secret)]
     new_password: String,
 }
 
 /// New address and current password.
 #[derive(InputObject, Validate)]
-#[garde(context(InputRules))]
 pub(super) struct RequestEmailChangeInput {
     /// The address that the account is to move to.
     #[garde(custom(validation::email))]
@@ -52,7 +50,6 @@ pub(super) struct ConfirmEmailChangeInput {
 
 /// What to change; what is left out stays.
 #[derive(InputObject, Validate)]
-#[garde(context(InputRules))]
 pub(super) struct UpdateProfileInput {
     /// How the person wants to be called, at most 100 characters; `null` or nothing but spaces takes the name away.
     #[garde(custom(validation::changed_name))]
@@ -64,7 +61,6 @@ pub(super) struct UpdateProfileInput {
 
 /// The current password.
 #[derive(InputObject, Validate)]
-#[garde(context(InputRules))]
 pub(super) struct DeleteAccountInput {
     /// The password that the account has.
     #[garde(custom(validation::password))]
@@ -154,9 +150,9 @@ impl AccountMutation {
         #[graphql(desc = "Current and new password.")] input: ChangePasswordInput,
     ) -> Result<ChangePasswordResult> {
         let viewer = viewer(ctx).await?;
-        let (current, new) = match input.passwords(ctx.data_unchecked()) {
+        let (current, new) = match input.passwords() {
             Ok(passwords) => passwords,
-            Err(failure) => return Ok(failure.into()),
+            Err(failure) => return Ok(mistaken(ctx, failure).await.into()),
         };
         match services(ctx).accounts.change_password(viewer, current, new, &request(ctx).caller).await {
             Ok(ended) => Ok(ChangePasswordSuccess { ended_sessions: count(ended) }.into()),
@@ -176,9 +172,9 @@ impl AccountMutation {
         #[graphql(desc = "New address and current password.")] input: RequestEmailChangeInput,
     ) -> Result<RequestEmailChangeResult> {
         let viewer = viewer(ctx).await?;
-        let (email, password) = match input.address_and_password(ctx.data_unchecked()) {
+        let (email, password) = match input.address_and_password() {
             Ok(values) => values,
-            Err(failure) => return Ok(failure.into()),
+            Err(failure) => return Ok(mistaken(ctx, failure).await.into()),
         };
         match services(ctx)
             .accounts
@@ -222,15 +218,16 @@ impl AccountMutation {
         #[graphql(desc = "What to change; what is left out stays.")] input: UpdateProfileInput,
     ) -> Result<UpdateProfileResult> {
         let viewer = viewer(ctx).await?;
-        let change = match input.into_change(ctx.data_unchecked()) {
+        let change = match input.into_change() {
             Ok(change) => change,
-            Err(failure) => return Ok(failure.into()),
+            Err(failure) => return Ok(mistaken(ctx, failure).await.into()),
         };
-        let updated = services(ctx).accounts.update_profile(viewer, &change, &request(ctx).caller).await;
-        let user = updated
-            .map_err(|error| unexpected(ctx, &error))?
-            .ok_or_else(|| unauthenticated("SESSION_ENDED", &AccessError::SessionEnded))?;
-        Ok(UpdateProfileSuccess { user: User::new(user, viewer.session_id) }.into())
+        match services(ctx).accounts.update_profile(viewer, &change, &request(ctx).caller).await {
+            Ok(Some(user)) => Ok(UpdateProfileSuccess { user: User::new(user, viewer.session_id) }.into()),
+            Ok(None) => Err(unauthenticated("SESSION_ENDED", &AccessError::SessionEnded)),
+            Err(UpdateProfileError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
+            Err(UpdateProfileError::Unexpected(error)) => Err(unexpected(ctx, &error)),
+        }
     }
 
     /// Deletes the account and everything personal in it. There is no way back.
@@ -240,9 +237,9 @@ impl AccountMutation {
         #[graphql(desc = "The current password.")] input: DeleteAccountInput,
     ) -> Result<DeleteAccountResult> {
         let viewer = viewer(ctx).await?;
-        let password = match input.password(ctx.data_unchecked()) {
+        let password = match input.password() {
             Ok(password) => password,
-            Err(failure) => return Ok(failure.into()),
+            Err(failure) => return Ok(mistaken(ctx, failure).await.into()),
         };
         match services(ctx).accounts.delete(viewer, password, &request(ctx).caller).await {
             Ok(ended) => {
@@ -261,8 +258,8 @@ impl AccountMutation {
 }
 
 impl ChangePasswordInput {
-    fn passwords(&self, rules: &InputRules) -> Result<(Password, Password), AuthFailure> {
-        validation::check(self, rules)?;
+    fn passwords(&self) -> Result<(Password, Password), AuthFailure> {
+        validation::check(self)?;
         let current = Password::parse(&self.current_password).map_err(refuse("currentPassword"))?;
         let new = Password::parse(&self.new_password).map_err(refuse("newPassword"))?;
         Ok((current, new))
@@ -270,8 +267,8 @@ impl ChangePasswordInput {
 }
 
 impl RequestEmailChangeInput {
-    fn address_and_password(&self, rules: &InputRules) -> Result<(EmailAddress, Password), AuthFailure> {
-        validation::check(self, rules)?;
+    fn address_and_password(&self) -> Result<(EmailAddress, Password), AuthFailure> {
+        validation::check(self)?;
         let email = EmailAddress::parse(&self.new_email).map_err(refuse("newEmail"))?;
         let password = Password::parse(&self.current_password).map_err(refuse("currentPassword"))?;
         Ok((email, password))
@@ -279,8 +276,8 @@ impl RequestEmailChangeInput {
 }
 
 impl UpdateProfileInput {
-    fn into_change(self, rules: &InputRules) -> Result<ProfileChange, AuthFailure> {
-        validation::check(&self, rules)?;
+    fn into_change(self) -> Result<ProfileChange, AuthFailure> {
+        validation::check(&self)?;
         let name = match self.name {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),
@@ -292,8 +289,8 @@ impl UpdateProfileInput {
 }
 
 impl DeleteAccountInput {
-    fn password(&self, rules: &InputRules) -> Result<Password, AuthFailure> {
-        validation::check(self, rules)?;
+    fn password(&self) -> Result<Password, AuthFailure> {
+        validation::check(self)?;
         Password::parse(&self.current_password).map_err(refuse("currentPassword"))
     }
 }

@@ -3,17 +3,17 @@
 use async_graphql::{Context, InputObject, Object, Result, SimpleObject, Union};
 use garde::Validate;
 
+use super::count;
 use crate::domain::{EmailAddress, Password};
 use crate::graphql::context::{request, services};
 use crate::graphql::cookie::RefreshCookie;
 use crate::graphql::error::unexpected;
 use crate::graphql::types::{AuthErrorCode, AuthFailure, AuthTokens, User};
-use crate::graphql::validation::{self, InputRules, refuse};
-use crate::services::{LoginError, LogoutRequest, RefreshError};
+use crate::graphql::validation::{self, mistaken, refuse};
+use crate::services::{LoginError, LogoutError, LogoutRequest, RefreshError};
 
 /// The credentials.
 #[derive(InputObject, Validate)]
-#[garde(context(InputRules))]
 pub(super) struct LoginInput {
     /// The address that was registered.
     #[garde(custom(validation::email))]
@@ -98,9 +98,9 @@ impl AuthenticationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The credentials.")] input: LoginInput,
     ) -> Result<LoginResult> {
-        let (email, password) = match input.into_credentials(ctx.data_unchecked()) {
+        let (email, password) = match input.into_credentials() {
             Ok(credentials) => credentials,
-            Err(failure) => return Ok(LoginResult::AuthFailure(failure)),
+            Err(failure) => return Ok(mistaken(ctx, failure).await.into()),
         };
         let request = request(ctx);
         match services(ctx).authentication.login(&email, password, &request.caller).await {
@@ -165,22 +165,22 @@ impl AuthenticationMutation {
             access_token: request.access_token.as_deref(),
             everywhere: input.everywhere,
         };
-        let ended = services(ctx)
-            .authentication
-            .logout(which, &request.caller)
-            .await
-            .map_err(|error| unexpected(ctx, &error))?;
-        if let Some(cookie) = cookie {
-            cookie.forget();
+        match services(ctx).authentication.logout(which, &request.caller).await {
+            Ok(ended) => {
+                if let Some(cookie) = cookie {
+                    cookie.forget();
+                }
+                Ok(LogoutSuccess { ended_sessions: count(ended) }.into())
+            }
+            Err(LogoutError::RateLimited(limited)) => Ok(AuthFailure::rate_limited(limited).into()),
+            Err(LogoutError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }
-        let ended_sessions = i32::try_from(ended).unwrap_or(i32::MAX);
-        Ok(LogoutResult::LogoutSuccess(LogoutSuccess { ended_sessions }))
     }
 }
 
 impl LoginInput {
-    fn into_credentials(self, rules: &InputRules) -> Result<(EmailAddress, Password), AuthFailure> {
-        validation::check(&self, rules)?;
+    fn into_credentials(self) -> Result<(EmailAddress, Password), AuthFailure> {
+        validation::check(&self)?;
         let email = EmailAddress::parse(&self.email).map_err(refuse("email"))?;
         let password = Password::parse(&self.password).map_err(refuse("password"))?;
         Ok((email, password))

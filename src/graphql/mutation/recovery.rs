@@ -8,12 +8,11 @@ use crate::domain::Password;
 use crate::graphql::context::{request, services};
 use crate::graphql::error::unexpected;
 use crate::graphql::types::{AuthErrorCode, AuthFailure};
-use crate::graphql::validation::{self, InputRules, refuse};
+use crate::graphql::validation::{self, mistaken, refuse};
 use crate::services::{MailRequestError, ResetPasswordError};
 
 /// The address.
 #[derive(InputObject, Validate)]
-#[garde(context(InputRules))]
 pub(super) struct RequestPasswordResetInput {
     /// The address that was registered.
     #[garde(custom(validation::email))]
@@ -22,14 +21,13 @@ pub(super) struct RequestPasswordResetInput {
 
 /// Token and new password.
 #[derive(InputObject, Validate)]
-#[garde(context(InputRules))]
 pub(super) struct ResetPasswordInput {
     /// From the mail: what follows `resetPassword=` in its link.
     #[garde(skip)]
     #[graphql(secret)]
     token: String,
     /// 8 to 256 characters that are hard to guess, in any script. It is never trimmed or cut.
-    #[garde(custom(validation::new_password(Vec::new())))]
+    #[garde(custom(validation::password))]
     #[graphql(secret)]
     new_password: String,
 }
@@ -73,9 +71,9 @@ impl RecoveryMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The address.")] input: RequestPasswordResetInput,
     ) -> Result<RequestPasswordResetResult> {
-        let email = match validation::address(&input, &input.email, ctx.data_unchecked()) {
+        let email = match validation::address(&input, &input.email) {
             Ok(email) => email,
-            Err(failure) => return Ok(failure.into()),
+            Err(failure) => return Ok(mistaken(ctx, failure).await.into()),
         };
         match services(ctx).recovery.request(&email, &request(ctx).caller).await {
             Ok(()) => Ok(RequestPasswordResetSuccess { email: email.as_str().to_owned() }.into()),
@@ -90,9 +88,9 @@ impl RecoveryMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Token and new password.")] input: ResetPasswordInput,
     ) -> Result<ResetPasswordResult> {
-        let password = match input.password(ctx.data_unchecked()) {
+        let password = match input.password() {
             Ok(password) => password,
-            Err(failure) => return Ok(failure.into()),
+            Err(failure) => return Ok(mistaken(ctx, failure).await.into()),
         };
         let request = request(ctx);
         match services(ctx).recovery.reset(&input.token, password, &request.caller).await {
@@ -111,8 +109,8 @@ impl RecoveryMutation {
 }
 
 impl ResetPasswordInput {
-    fn password(&self, rules: &InputRules) -> Result<Password, AuthFailure> {
-        validation::check(self, rules)?;
+    fn password(&self) -> Result<Password, AuthFailure> {
+        validation::check(self)?;
         Password::parse(&self.new_password).map_err(refuse("newPassword"))
     }
 }

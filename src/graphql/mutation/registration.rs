@@ -6,19 +6,18 @@ use garde::Validate;
 use crate::domain::{EmailAddress, Locale, Password, PersonName};
 use crate::graphql::context::{request, services};
 use crate::graphql::error::unexpected;
-use crate::graphql::types::{AuthErrorCode, AuthFailure};
-use crate::graphql::validation::{self, InputRules, refuse};
+use crate::graphql::types::{AuthErrorCode, AuthFailure, FieldError};
+use crate::graphql::validation::{self, mistaken, refuse};
 use crate::services::{MailRequestError, MailTokenError, NewAccount, RegisterError};
 
 /// The new account.
 #[derive(InputObject, Validate)]
-#[garde(context(InputRules))]
 pub(super) struct RegisterInput {
     /// The address to sign in with; a mail goes to it.
     #[garde(custom(validation::email))]
     email: String,
     /// 8 to 256 characters that are hard to guess, in any script. It is never trimmed or cut.
-    #[garde(custom(validation::new_password(vec![&self.email, self.name.as_deref().unwrap_or_default()])))]
+    #[garde(custom(validation::password))]
     #[graphql(secret)]
     password: String,
     /// How the person wants to be called, at most 100 characters.
@@ -39,7 +38,6 @@ pub(super) struct VerifyEmailInput {
 
 /// The address.
 #[derive(InputObject, Validate)]
-#[garde(context(InputRules))]
 pub(super) struct ResendVerificationInput {
     /// The address that was registered.
     #[garde(custom(validation::email))]
@@ -100,9 +98,9 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new account.")] input: RegisterInput,
     ) -> Result<RegisterResult> {
-        let account = match input.into_account(ctx.data_unchecked()) {
+        let account = match input.account() {
             Ok(account) => account,
-            Err(failure) => return Ok(failure.into()),
+            Err(failure) => return Ok(input.all_mistakes(ctx, failure).await?.into()),
         };
         let email = account.email.as_str().to_owned();
         match services(ctx).registration.register(account, &request(ctx).caller).await {
@@ -138,9 +136,9 @@ impl RegistrationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The address.")] input: ResendVerificationInput,
     ) -> Result<ResendVerificationResult> {
-        let email = match validation::address(&input, &input.email, ctx.data_unchecked()) {
+        let email = match validation::address(&input, &input.email) {
             Ok(email) => email,
-            Err(failure) => return Ok(failure.into()),
+            Err(failure) => return Ok(mistaken(ctx, failure).await.into()),
         };
         match services(ctx).registration.resend_verification(&email, &request(ctx).caller).await {
             Ok(()) => Ok(ResendVerificationSuccess { email: email.as_str().to_owned() }.into()),
@@ -151,12 +149,33 @@ impl RegistrationMutation {
 }
 
 impl RegisterInput {
-    fn into_account(self, rules: &InputRules) -> Result<NewAccount, AuthFailure> {
-        validation::check(&self, rules)?;
+    /// What is wrong with the form, and what is wrong with its password besides: all fields at once.
+    async fn all_mistakes(&self, ctx: &Context<'_>, mut failure: AuthFailure) -> Result<AuthFailure> {
+        let known = [Some(&self.email), self.name.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|text| validation::excerpt(text));
+        let (password, known) = (Password::parse(&self.password).ok(), known.collect());
+        let registration = &services(ctx).registration;
+        match registration.judge_with_mistakes(password, known, &request(ctx).caller).await {
+            Ok(()) | Err(RegisterError::EmailTaken) => {}
+            Err(RegisterError::Weak(weakness)) => {
+                let problem = FieldError::new("password", weakness.into());
+                let place = failure.fields.iter().take_while(|field| field.is_about("email")).count();
+                failure.fields.insert(place, problem);
+            }
+            Err(RegisterError::RateLimited(limited)) => return Ok(AuthFailure::rate_limited(limited)),
+            Err(RegisterError::Unexpected(error)) => return Err(unexpected(ctx, &error)),
+        }
+        Ok(failure)
+    }
+
+    fn account(&self) -> Result<NewAccount, AuthFailure> {
+        validation::check(self)?;
         Ok(NewAccount {
             email: EmailAddress::parse(&self.email).map_err(refuse("email"))?,
             password: Password::parse(&self.password).map_err(refuse("password"))?,
-            name: PersonName::parse(&self.name.unwrap_or_default()).map_err(refuse("name"))?,
+            name: PersonName::parse(self.name.as_deref().unwrap_or_default()).map_err(refuse("name"))?,
             locale: self
                 .locale
                 .as_deref()

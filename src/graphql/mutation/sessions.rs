@@ -8,6 +8,7 @@ use crate::graphql::global_id::GlobalId;
 use crate::graphql::guard::viewer;
 use crate::graphql::sessions::Session;
 use crate::graphql::types::{AuthErrorCode, AuthFailure};
+use crate::graphql::validation::mistaken;
 use crate::services::EndSessionError;
 
 /// The session to end.
@@ -45,7 +46,10 @@ impl SessionsMutation {
         let viewer = viewer(ctx).await?;
         let ended = match GlobalId::read(&input.id) {
             Some(GlobalId::Session(id)) => services(ctx).sessions.end(viewer, id, &request(ctx).caller).await,
-            Some(GlobalId::User(_) | GlobalId::SecurityEvent(_)) | None => Err(EndSessionError::NotFound),
+            Some(GlobalId::User(_) | GlobalId::SecurityEvent(_)) | None => {
+                let failure = AuthFailure::new(AuthErrorCode::NotFound, &EndSessionError::NotFound);
+                return Ok(RevokeSessionResult::AuthFailure(mistaken(ctx, failure).await));
+            }
         };
         match ended {
             Ok(session) => Ok(RevokeSessionResult::RevokeSessionSuccess(RevokeSessionSuccess {
@@ -53,6 +57,9 @@ impl SessionsMutation {
             })),
             Err(error @ EndSessionError::NotFound) => {
                 Ok(RevokeSessionResult::AuthFailure(AuthFailure::new(AuthErrorCode::NotFound, &error)))
+            }
+            Err(EndSessionError::RateLimited(limited)) => {
+                Ok(RevokeSessionResult::AuthFailure(AuthFailure::rate_limited(limited)))
             }
             Err(EndSessionError::Unexpected(error)) => Err(unexpected(ctx, &error)),
         }

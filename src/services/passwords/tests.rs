@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::*;
-use crate::domain::{Locale, PasswordVersion};
+use crate::domain::{Locale, PasswordVersion, UserId};
 use crate::ports::{NewUser, Registered, TokenMail};
 
 #[derive(Clone)]
