@@ -23,6 +23,24 @@ const MAX_INTROSPECTION_DEPTH: usize = 20;
 
 /// The most that a document may cost: a field costs 1, for each entry of the page that it is in.
 const MAX_COST: usize = 5_000;
+/// The most that introspection may cost: what the query of tools costs, and half as much again.
+const MAX_INTROSPECTION_COST: usize = 30_000;
+/// How many entries the lists of introspection have in all, over the whole schema: rounded up, so that it may grow. A list
+/// within the types costs what all of them have together.
+pub(super) const INTROSPECTION_LISTS: [(&str, usize); 8] = [
+    ("args", 120),
+    ("directives", 10),
+    ("enumValues", 200),
+    ("fields", 400),
+    ("inputFields", 100),
+    ("interfaces", 20),
+    ("possibleTypes", 100),
+    ("types", 150),
+];
+/// Those that lead from a type to others. One of them on the way down: `possibleTypes { interfaces { possibleTypes … } }` would
+/// multiply with each step (graphql-js has a rule of that kind, `MaxIntrospectionDepthRule`).
+const LISTS_OF_A_TYPE: [&str; 5] = ["enumValues", "fields", "inputFields", "interfaces", "possibleTypes"];
+
 /// The fields that are pages.
 pub(super) const CONNECTIONS: [&str; 2] = ["securityEvents", "sessions"];
 
@@ -56,6 +74,7 @@ pub(super) struct Count<'a> {
     introspection: bool,
     selections: usize,
     cost: usize,
+    introspection_cost: usize,
     aliases: usize,
     directives: usize,
     credentials: usize,
@@ -71,6 +90,8 @@ struct Place {
     times: usize,
     /// Whether the fields are those of the mutation itself.
     is_root: bool,
+    /// Where they are of the schema itself: whether a list of a type is on the way to them.
+    introspection: Option<bool>,
 }
 
 impl<'a> Count<'a> {
@@ -88,6 +109,7 @@ impl<'a> Count<'a> {
             introspection,
             selections: 0,
             cost: 0,
+            introspection_cost: 0,
             aliases: 0,
             directives: 0,
             credentials: 0,
@@ -98,7 +120,8 @@ impl<'a> Count<'a> {
         let operation = self.operation;
         self.directives(&operation.directives)?;
         let is_mutation = operation.ty == OperationType::Mutation;
-        let place = Place { depth: 1, deepest: MAX_DEPTH, times: 1, is_root: is_mutation };
+        let place =
+            Place { depth: 1, deepest: MAX_DEPTH, times: 1, is_root: is_mutation, introspection: None };
         self.selection_set(&operation.selection_set.node, place)
     }
 
@@ -130,12 +153,16 @@ impl<'a> Count<'a> {
     }
 
     fn field(&mut self, field: &Field, place: Place) -> Result<(), DocumentError> {
-        let Place { depth, deepest, times, is_root } = place;
+        let Place { depth, deepest, times, is_root, introspection } = place;
         self.directives(&field.directives)?;
         if depth > deepest {
             return Err(too_much(format!("is deeper than {deepest} fields")));
         }
-        self.cost += times;
+        let cost = if introspection.is_some() { &mut self.introspection_cost } else { &mut self.cost };
+        *cost += times;
+        if self.introspection_cost > MAX_INTROSPECTION_COST {
+            return Err(too_much("asks for more of the schema than all of it".to_owned()));
+        }
         if self.cost > MAX_COST {
             return Err(too_much(format!(
                 "costs more than {MAX_COST}, where each field costs 1 for each entry of its page: ask for shorter pages"
@@ -159,11 +186,33 @@ impl<'a> Count<'a> {
             return Err(DocumentError::Introspection);
         }
         let deepest = if is_introspection { MAX_INTROSPECTION_DEPTH } else { deepest };
-        let times = if CONNECTIONS.contains(&name) { times * self.page_size(field) } else { times };
+        let introspection = introspection.or(is_introspection.then_some(false));
+        let (times, introspection) = match introspection {
+            Some(is_within) => self.introspection_list(name, times, is_within)?,
+            None if CONNECTIONS.contains(&name) => (times * self.page_size(field), None),
+            None => (times, None),
+        };
         self.selection_set(
             &field.selection_set.node,
-            Place { depth: depth + 1, deepest, times, is_root: false },
+            Place { depth: depth + 1, deepest, times, is_root: false, introspection },
         )
+    }
+
+    /// How many entries a field of introspection leads to, and whether a list of a type is on the way to them.
+    fn introspection_list(
+        &self,
+        name: &str,
+        times: usize,
+        is_within: bool,
+    ) -> Result<(usize, Option<bool>), DocumentError> {
+        let is_of_a_type = LISTS_OF_A_TYPE.contains(&name);
+        if is_of_a_type && is_within {
+            return Err(too_much(
+                "follows the schema from type to type: ask for the fields, values or types of one type at a time".to_owned(),
+            ));
+        }
+        let all = INTROSPECTION_LISTS.iter().find(|(list, _)| *list == name).map(|(_, all)| *all);
+        Ok((all.unwrap_or(times), Some(is_within || is_of_a_type)))
     }
 
     /// How many entries a page may have. One that is refused later has none that cost anything.

@@ -159,3 +159,59 @@ fn a_syntax_error_names_its_place_and_shows_nothing_of_the_document() {
     assert!(refusal.starts_with("the document cannot be read: line 1, column 14: expected"), "{refusal}");
     assert!(!refusal.contains("secret"), "{refusal}");
 }
+
+/// What tools ask first: `getIntrospectionQuery` of graphql-js with every option.
+const OF_TOOLS: &str = "{ __schema { description queryType { name kind } mutationType { name kind } subscriptionType { name kind }
+    types { ...FullType } directives { name description isRepeatable locations args(includeDeprecated: true) { ...InputValue } } } }
+    fragment FullType on __Type { kind name description specifiedByURL isOneOf fields(includeDeprecated: true) { name description
+    args(includeDeprecated: true) { ...InputValue } type { ...TypeRef } isDeprecated deprecationReason }
+    inputFields(includeDeprecated: true) { ...InputValue } interfaces { ...TypeRef }
+    enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason } possibleTypes { ...TypeRef } }
+    fragment InputValue on __InputValue { name description type { ...TypeRef } defaultValue isDeprecated deprecationReason }
+    fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
+    ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } }";
+
+#[test]
+fn the_whole_schema_is_the_most_that_introspection_gets() {
+    assert_eq!(admitted(OF_TOOLS), Ok(false));
+    for nested in [
+        "{ __schema { types { possibleTypes { interfaces { possibleTypes { name } } } } } }",
+        r#"{ __type(name: "User") { fields { type { ofType { fields { name } } } } } }"#,
+        "{ __schema { types { ...F } } } fragment F on __Type { interfaces { ... { fields { name } } } }",
+        "{ __schema { queryType { fields { type { enumValues { name } } } } } }",
+    ] {
+        assert!(refusal(nested).contains("from type to type"), "{nested}");
+    }
+    let fields = "__schema { types { fields { name description type { kind name ofType { kind name ofType { name } } } } } }";
+    let again = format!("{{ {} }}", repeat(12, |number| format!("a{number}: {fields} ")));
+    assert!(refusal(&again).contains("more of the schema than all of it"), "{again}");
+}
+
+/// The table of lists is kept by hand: this fails when the schema has outgrown it.
+#[tokio::test]
+async fn no_list_of_the_schema_is_longer_than_its_price() {
+    let schema = crate::graphql::builder().finish();
+    let answer = schema.execute(OF_TOOLS).await.data.into_json().unwrap();
+    let mut found = std::collections::BTreeMap::new();
+    count_lists(&answer, &mut found);
+    for (list, price) in super::count::INTROSPECTION_LISTS {
+        let entries = found.get(list).copied().unwrap_or_default();
+        assert!(entries > 0 && entries <= price, "{list}: {entries} of {price}");
+    }
+}
+
+/// How many entries the lists of each name have together.
+fn count_lists(value: &serde_json::Value, found: &mut std::collections::BTreeMap<String, usize>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                if let serde_json::Value::Array(entries) = value {
+                    *found.entry(name.clone()).or_default() += entries.len();
+                }
+                count_lists(value, found);
+            }
+        }
+        serde_json::Value::Array(entries) => entries.iter().for_each(|entry| count_lists(entry, found)),
+        _ => {}
+    }
+}
