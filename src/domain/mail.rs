@@ -9,9 +9,6 @@ pub const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(48);
 /// The longest wait between two tries.
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(4);
 
-/// The most mails that one mailbox must bear in each period, where strangers can cause them.
-pub const MAIL_ALLOWANCE: [(TimeDelta, i64); 2] = [(TimeDelta::hours(1), 5), (TimeDelta::hours(24), 15)];
-
 /// How long after a registration the same registration is taken for a repetition, because its answer was lost or a button was
 /// pressed twice: the owner has the welcome and needs no further word.
 pub const REPETITION: TimeDelta = TimeDelta::minutes(10);
@@ -103,6 +100,33 @@ impl MailKind {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// The kinds that are counted together where strangers can cause them: links to set a password are counted apart, so that
+    /// nothing else uses up what an owner needs to get in.
+    #[must_use]
+    pub fn counted_with(self) -> Vec<Self> {
+        let is_like_it = |kind: &Self| {
+            kind.can_be_caused_by_strangers()
+                && (*kind == Self::PasswordReset) == (self == Self::PasswordReset)
+        };
+        Self::ALL.into_iter().filter(is_like_it).collect()
+    }
+
+    /// Whether somebody who is not its owner can have a mail of this kind sent to a mailbox.
+    fn can_be_caused_by_strangers(self) -> bool {
+        match self {
+            Self::Welcome
+            | Self::Verification
+            | Self::AlreadyRegistered
+            | Self::PasswordReset
+            | Self::EmailChange => true,
+            Self::PasswordChanged
+            | Self::EmailChangeRequested
+            | Self::EmailChanged
+            | Self::SessionReuse
+            | Self::AccountDeleted => false,
+        }
     }
 
     /// What the token in it is good for. `None` for a mail without one.

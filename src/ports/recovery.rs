@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 
 use super::Unexpected;
 use crate::domain::{
-    Caller, EmailAddress, MailId, MailToken, MailTokenDigest, MailTokenPurpose, PresentedMailToken,
-    SessionId, User, UserId,
+    Caller, EmailAddress, MailId, MailRequester, MailToken, MailTokenDigest, MailTokenPurpose,
+    PresentedMailToken, SessionId, User, UserId,
 };
 
 /// A mail that is to be queued with a token in it.
@@ -18,6 +18,8 @@ pub struct TokenMail {
     pub digest: MailTokenDigest,
     /// When the token stops working.
     pub expires_at: DateTime<Utc>,
+    /// Who asked for it.
+    pub requester: MailRequester,
 }
 
 /// What a token from a mail has confirmed.

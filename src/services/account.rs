@@ -147,7 +147,8 @@ impl Accounts {
         checked.ok_or(RequestEmailChangeError::InvalidCredentials)?;
         self.limits.reserve(Attempt::RequestEmailChange(new), caller).await?;
         let now = self.clock.now();
-        let mail = self.posting.token_mail(MailTokenPurpose::ConfirmEmailChange, now);
+        let requester = self.limits.unknown_mail_requester(caller);
+        let mail = self.posting.token_mail(MailTokenPurpose::ConfirmEmailChange, requester, now);
         let notice = MailId::generate(now);
         let asked = self.changes.request_email_change(viewer, new, mail, notice, caller, now).await?;
         log_viewer(EventKind::EmailChangeRequested, viewer, caller);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use self::budgets::Known;
 use crate::domain::{
     Caller, DeviceId, DeviceInfo, EmailAddress, EventKind, EventSubject, KnownDevice, LimitPolicy, MailId,
-    Pseudonym, Requester, SessionId, UserId,
+    MailRequester, Pseudonym, Requester, SessionId, UserId,
 };
 use crate::ports::{
     Budget, Clock, DeviceTokens, KnownNetworks, PasswordFailures, Pseudonyms, RateLimiter, Unexpected,
@@ -155,7 +155,7 @@ impl Limits {
             return Ok(Reservation { requester, budgets });
         };
         let others = match attempt {
-            Attempt::Register(_) => Some(self.budgets_of_quiet(caller)),
+            Attempt::Register(email) => Some(self.budgets_of_quiet(email, caller)),
             Attempt::RequestPasswordReset(email) | Attempt::ResendVerification(email) => {
                 let known = self.known(email, caller).await?;
                 known.map(|known| self.reserve_of(attempt, email, known))
@@ -194,9 +194,24 @@ impl Limits {
         counted.map_err(|wait| self.refuse(RateLimited::Wait(wait), EventSubject::Unknown, caller))
     }
 
-    /// Whether the account with this address has been signed in on this device, or was used from this network, before.
-    pub(crate) async fn knows(&self, email: &EmailAddress, caller: &Caller) -> Result<bool, Unexpected> {
-        Ok(self.known(email, caller).await?.is_some())
+    /// Whom a mail to the owner of this address is counted against.
+    ///
+    /// # Errors
+    /// [`Unexpected`] when it could not be found out whether the account knows them.
+    pub(crate) async fn mail_requester(
+        &self,
+        email: &EmailAddress,
+        caller: &Caller,
+    ) -> Result<MailRequester, Unexpected> {
+        let is_known = self.known(email, caller).await?.is_some();
+        Ok(MailRequester { is_known, ..self.unknown_mail_requester(caller) })
+    }
+
+    /// The same of somebody whom the mailbox need not know.
+    pub(crate) fn unknown_mail_requester(&self, caller: &Caller) -> MailRequester {
+        let networks = caller.device.networks();
+        let network = networks.map_or_else(String::new, |networks| networks.widest().to_string());
+        MailRequester { network: self.pseudonyms.of(&["mail requester", &network]), is_known: false }
     }
 
     /// What this device shall keep, now that the account has signed in on it. `None` where accounts have no limits.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{MailId, MailTokenPurpose, PresentedMailToken};
+use crate::domain::{MailId, MailRequester, MailTokenPurpose, PresentedMailToken};
 use crate::ports::{MailQueue, MailTokens, TokenMail};
 
 /// What every use case with a mail does.
@@ -15,9 +15,15 @@ pub(crate) struct Posting {
 
 impl Posting {
     /// A mail with a token in it, to be stored.
-    pub(crate) fn token_mail(&self, purpose: MailTokenPurpose, now: DateTime<Utc>) -> TokenMail {
+    pub(crate) fn token_mail(
+        &self,
+        purpose: MailTokenPurpose,
+        requester: MailRequester,
+        now: DateTime<Utc>,
+    ) -> TokenMail {
         let id = MailId::generate(now);
-        TokenMail { id, digest: self.tokens.issue(id, purpose), expires_at: now + purpose.lifetime() }
+        let digest = self.tokens.issue(id, purpose);
+        TokenMail { id, digest, expires_at: now + purpose.lifetime(), requester }
     }
 
     /// Reads a token that comes back. `None` unless it is genuine and for this purpose.

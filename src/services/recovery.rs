@@ -58,7 +58,8 @@ impl PasswordRecovery {
     pub async fn request(&self, email: &EmailAddress, caller: &Caller) -> Result<(), MailRequestError> {
         self.limits.reserve(Attempt::RequestPasswordReset(email), caller).await?;
         let now = self.clock.now();
-        let mail = self.posting.token_mail(MailTokenPurpose::ResetPassword, now);
+        let requester = self.limits.mail_requester(email, caller).await?;
+        let mail = self.posting.token_mail(MailTokenPurpose::ResetPassword, requester, now);
         self.recovery.request_password_reset(email, mail, caller, now).await?;
         events::log(EventKind::PasswordResetRequested, None, None, caller);
         self.posting.announce(mail.id);

@@ -98,7 +98,8 @@ impl Registration {
         }
         let password_hash = chosen?;
         let now = self.clock.now();
-        let mail = self.posting.token_mail(MailTokenPurpose::VerifyEmail, now);
+        let requester = self.limits.unknown_mail_requester(caller);
+        let mail = self.posting.token_mail(MailTokenPurpose::VerifyEmail, requester, now);
         let id = UserId::generate(now);
         let new = NewUser { id, email, password_hash, name, locale };
         let registered = self.users.register(new, mail, caller, now).await?;
@@ -160,7 +161,8 @@ impl Registration {
     ) -> Result<(), MailRequestError> {
         self.limits.reserve(Attempt::ResendVerification(email), caller).await?;
         let now = self.clock.now();
-        let mail = self.posting.token_mail(MailTokenPurpose::VerifyEmail, now);
+        let requester = self.limits.mail_requester(email, caller).await?;
+        let mail = self.posting.token_mail(MailTokenPurpose::VerifyEmail, requester, now);
         self.recovery.request_verification(email, mail, now).await?;
         self.posting.announce(mail.id);
         Ok(())

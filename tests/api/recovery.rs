@@ -156,11 +156,12 @@ in_both_modes! {
             let asked = app.mutate("requestPasswordReset", json!({"email": ada.email}), None).await;
             assert_eq!(asked["__typename"], "RequestPasswordResetSuccess");
         }
-        assert_eq!(app.letters_to(&ada.email, 5).await.len(), 5);
-        assert_eq!(app.mails("suppressed").await, 4);
+        // The welcome, and five links for a new password.
+        assert_eq!(app.letters_to(&ada.email, 6).await.len(), 6);
+        assert_eq!(app.mails("suppressed").await, 3);
         app.advance(TimeDelta::hours(1)).await;
         app.mutate("requestPasswordReset", json!({"email": ada.email}), None).await;
-        app.letters_to(&ada.email, 6).await;
+        app.letters_to(&ada.email, 7).await;
     }
 
     async fn malformed_input_is_told_by_field(app: TestApp) {

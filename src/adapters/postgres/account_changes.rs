@@ -84,7 +84,7 @@ impl AccountChanges for PgAccountChanges {
             .await
             .map_err(unexpected)?;
             let outcome = if let Some(other) = other {
-                let told = NewMail::notice(MailKind::AlreadyRegistered, mail.id);
+                let told = NewMail::notice_instead(MailKind::AlreadyRegistered, mail);
                 told.queue_sparingly(&mut transaction, Ok(other.id), &address(&other.email)?, now).await?;
                 Registered::Taken
             } else {

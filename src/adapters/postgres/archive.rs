@@ -20,7 +20,7 @@ impl Archive for PgArchive {
         // Rows that another instance is purging at this moment are skipped, and left to it.
         let recipients = sqlx::query!(
             "UPDATE outbox
-             SET recipient = '', recipient_canonical = NULL, recipient_name = NULL,
+             SET recipient = '', recipient_canonical = NULL, recipient_name = NULL, requester = NULL,
                  last_error = CASE state WHEN 'suppressed' THEN last_error END
              WHERE id IN (
                  SELECT id

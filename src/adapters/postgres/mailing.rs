@@ -1,17 +1,21 @@
 //! Queueing mails inside of the transaction that owes them. Every request for a mail leaves one row, sent or not.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::unexpected;
-use crate::domain::{EmailAddress, MAIL_ALLOWANCE, MailId, MailKind};
+use crate::domain::{
+    EmailAddress, MAIL_DAY, MAIL_HOUR, MailHistory, MailId, MailKind, MailRequester, MailTokenPurpose,
+};
 use crate::ports::{TokenMail, Unexpected};
 
 /// Why mails are not sent on purpose, for the operator.
 pub(super) const NO_ACCOUNT: &str = "no account has this address";
 pub(super) const ALREADY_VERIFIED: &str = "the address has been confirmed already";
 pub(super) const REPEATED: &str = "the account was made a moment ago, and its owner has the welcome";
+/// How long a link has to work yet to be worth looking for.
+const REST_OF_A_LINK: TimeDelta = TimeDelta::minutes(10);
 const TOO_MANY: &str = "the address has had too many mails of late";
 
 /// A mail that is to be queued.
@@ -20,17 +24,24 @@ pub(super) struct NewMail {
     id: MailId,
     kind: MailKind,
     token: Option<TokenMail>,
+    /// Who asked for it, where somebody did.
+    requester: Option<MailRequester>,
 }
 
 impl NewMail {
     /// One that only tells something.
     pub(super) fn notice(kind: MailKind, id: MailId) -> Self {
-        Self { id, kind, token: None }
+        Self { id, kind, token: None, requester: None }
     }
 
     /// One with a token in it.
     pub(super) fn with_token(kind: MailKind, token: TokenMail) -> Self {
-        Self { id: token.id, kind, token: Some(token) }
+        Self { id: token.id, kind, token: Some(token), requester: Some(token.requester) }
+    }
+
+    /// One that tells an owner what somebody else asked for, and that goes without its token.
+    pub(super) fn notice_instead(kind: MailKind, asked: TokenMail) -> Self {
+        Self { id: asked.id, kind, token: None, requester: Some(asked.requester) }
     }
 
     /// Whether it only confirms the address that the account has.
@@ -96,8 +107,8 @@ impl NewMail {
         Ok(())
     }
 
-    /// The same for mails that strangers can cause: not more of them than one mailbox must bear. Needs its
-    /// [lock](lock_mailbox).
+    /// The same for mails that strangers can cause: not more of them than one mailbox must bear, as [`MailHistory::allow`]
+    /// says. Needs its [lock](lock_mailbox).
     ///
     /// Where there is no owner, but a reason why nobody gets it, the same statements are run: the time that they take must
     /// not tell who has an account.
@@ -108,27 +119,92 @@ impl NewMail {
         to: &EmailAddress,
         now: DateTime<Utc>,
     ) -> Result<(), Unexpected> {
-        let mut has_had_enough = false;
-        for (period, most) in MAIL_ALLOWANCE {
-            let had = sqlx::query_scalar!(
-                r#"SELECT count(*) AS "count!"
-                 FROM outbox
-                 WHERE recipient_canonical = $1 AND queued_at > $2 AND state <> 'suppressed'"#,
-                to.canonical(),
-                now - period,
-            )
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(unexpected)?;
-            has_had_enough |= had >= most;
-        }
-        match owner {
-            Ok(owner) if !has_had_enough => self.queue(connection, owner, Some(to), now).await,
-            owner => {
+        let allowance = match self.requester {
+            Some(requester) => {
+                let history = self.history(connection, owner.ok(), to, requester, now).await?;
+                history.allow(requester)
+            }
+            None => None,
+        };
+        match (owner, allowance) {
+            (Ok(owner), Some(allowance)) => {
+                self.queue(connection, owner, Some(to), now).await?;
+                self.count(connection, allowance.as_str()).await
+            }
+            (owner, _) => {
                 self.suppress(connection, owner.err().unwrap_or(TOO_MANY), now).await?;
-                self.add_token(connection, Uuid::nil(), Some(to)).await
+                self.add_token(connection, Uuid::nil(), Some(to)).await?;
+                self.count(connection, "shared").await
             }
         }
+    }
+
+    /// What the mailbox has had of the like.
+    async fn history(
+        self,
+        connection: &mut PgConnection,
+        owner: Option<Uuid>,
+        to: &EmailAddress,
+        requester: MailRequester,
+        now: DateTime<Utc>,
+    ) -> Result<MailHistory, Unexpected> {
+        let kinds: Vec<&str> = self.kind.counted_with().into_iter().map(MailKind::as_str).collect();
+        let purpose = self.kind.purpose();
+        let had = sqlx::query!(
+            r#"SELECT
+                 count(*) FILTER (WHERE allowance = 'shared' AND queued_at > $2) AS "shared_hour!",
+                 count(*) FILTER (WHERE allowance = 'shared') AS "shared_day!",
+                 count(*) FILTER (WHERE allowance = 'known' AND queued_at > $2) AS "known_hour!",
+                 count(*) FILTER (WHERE allowance = 'known') AS "known_day!",
+                 count(*) FILTER (WHERE allowance = 'reserve' AND queued_at > $2) AS "reserve!",
+                 count(*) FILTER (WHERE requester = $4 AND queued_at > $2) AS "requester_hour!",
+                 count(*) FILTER (WHERE requester = $4) AS "requester_day!",
+                 $6::text IS NULL OR EXISTS (
+                     SELECT
+                     FROM mail_tokens
+                     WHERE user_id = $7 AND email_canonical = $1 AND purpose = $6 AND consumed_at IS NULL
+                         AND expires_at > $8
+                 ) AS "has_good_link!"
+             FROM (
+                 SELECT COALESCE(allowance, 'shared') AS allowance, requester, queued_at
+                 FROM outbox
+                 WHERE recipient_canonical = $1 AND queued_at > $3 AND state <> 'suppressed' AND kind = ANY($5)
+             ) AS mails"#,
+            to.canonical(),
+            now - MAIL_HOUR,
+            now - MAIL_DAY,
+            requester.network.0.as_slice(),
+            &kinds as &[&str],
+            purpose.map(MailTokenPurpose::as_str),
+            owner.unwrap_or_default(),
+            now + REST_OF_A_LINK,
+        )
+        .fetch_one(connection)
+        .await
+        .map_err(unexpected)?;
+        Ok(MailHistory {
+            shared: (had.shared_hour, had.shared_day),
+            known: (had.known_hour, had.known_day),
+            reserve: had.reserve,
+            of_requester: (had.requester_hour, had.requester_day),
+            has_good_link: had.has_good_link,
+        })
+    }
+
+    /// Writes down what it was counted against.
+    async fn count(self, connection: &mut PgConnection, allowance: &str) -> Result<(), Unexpected> {
+        sqlx::query!(
+            "UPDATE outbox
+             SET requester = $2, allowance = $3
+             WHERE id = $1",
+            Uuid::from(self.id),
+            self.requester.map(|requester| requester.network.0.to_vec()),
+            allowance,
+        )
+        .execute(connection)
+        .await
+        .map_err(unexpected)?;
+        Ok(())
     }
 
     /// Leaves a row that says why it is not sent, and names nobody.

@@ -82,7 +82,7 @@ impl Users for PgUsers {
                 .map_err(unexpected)?
                 // The same request will find the address free.
                 .ok_or_else(|| Unexpected::unavailable("the address", "it was given up at this moment"))?;
-                let told = NewMail::notice(MailKind::AlreadyRegistered, mail.id);
+                let told = NewMail::notice_instead(MailKind::AlreadyRegistered, mail);
                 if owner.is_fresh {
                     told.suppress(&mut transaction, REPEATED, now).await?;
                 } else {

@@ -73,10 +73,8 @@ impl Limits {
         let session_rate = self.policy.session;
         match attempt {
             Attempt::Register(email) => {
-                let everybody = self.policy.network.map(|rate| rate.times(ALL_REGISTRATIONS));
-                let everybody = everybody.map(|rate| self.budget("everybody", &["register"], rate));
-                let account = self.account_from_network("register", email, networks);
-                [network("register"), account, everybody.into_iter().collect()].concat()
+                let everybody = self.one("everybody", "register", self.policy.network, ALL_REGISTRATIONS);
+                [self.own_registrations(email, networks), everybody].concat()
             }
             Attempt::RegisterWithMistakes => network("register"),
             Attempt::ResendVerification(email)
@@ -97,11 +95,17 @@ impl Limits {
     }
 
     /// What a network that has been quiet may register, whatever all others do.
-    pub(super) fn budgets_of_quiet(&self, caller: &Caller) -> Vec<Budget> {
+    pub(super) fn budgets_of_quiet(&self, email: &EmailAddress, caller: &Caller) -> Vec<Budget> {
         let networks = caller.device.networks();
         let quiet = self.policy.network.map(|_| QUIET_REGISTRATIONS);
         let quiet = quiet.map(|rate| self.widths_of("quiet-register", "", networks, rate, |times| times));
-        [self.network("register", networks, NonZeroU32::MIN), quiet.unwrap_or_default()].concat()
+        [self.own_registrations(email, networks), quiet.unwrap_or_default()].concat()
+    }
+
+    /// What a network may register, the budget of all together apart.
+    fn own_registrations(&self, email: &EmailAddress, networks: Option<ClientNetworks>) -> Vec<Budget> {
+        let account = self.account_from_network("register", email, networks);
+        [self.network("register", networks, NonZeroU32::MIN), account].concat()
     }
 
     /// What somebody whom the account knows may ask for, when strangers have used up what they share.

@@ -25,7 +25,7 @@ pub use clock::TestClock;
 pub use edge::Edge;
 pub use leash::Leash;
 pub use load::quiet_and_under_load;
-pub use mail::eventually;
+pub use mail::{Letter, eventually};
 pub use node::Node;
 pub use person::{LOGIN, LOGOUT, Person, REFRESH, Tokens};
 pub use program::Program;
