@@ -4,15 +4,15 @@
 //! lanes, until the first login of each replaces them.
 
 mod argon2id;
+mod fair_queue;
 mod foreign;
+mod job_queue;
 mod pepper;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -21,27 +21,15 @@ pub use self::pepper::Peppers;
 
 use self::argon2id::{Argon2Hash, Argon2id};
 use self::foreign::ForeignHash;
+use self::job_queue::{Job, JobQueue, Reply};
 use crate::domain::{Password, PasswordPolicy, Requester, Weakness};
 use crate::ports::{HashFormats, Match, PasswordHasher, Unexpected, UnusableHash};
 
-/// How many passwords may wait for each lane: about a second of work at the default cost.
-const QUEUE_PER_LANE: u32 = 64;
 /// The longest text of a hash, in bytes. The longest that anybody writes is under 200.
 const LONGEST: usize = 512;
 
-/// [`PasswordHasher`] with threads that do nothing else.
-pub struct HashingLanes {
-    jobs: SyncSender<Job>,
-    /// How many microseconds a password took lately.
-    pace: Arc<AtomicU64>,
-}
-
-/// One password for a lane. The reply goes nowhere when nobody waits any longer.
-enum Job {
-    Hash(Password, oneshot::Sender<Result<String, Unexpected>>),
-    Verify(Password, Option<String>, oneshot::Sender<Result<Match, Unexpected>>),
-    CheckStrength(Password, PasswordPolicy, Vec<String>, oneshot::Sender<Option<Weakness>>),
-}
+/// [`PasswordHasher`] with threads that do nothing else. They end when it is dropped.
+pub struct HashingLanes(Arc<JobQueue>);
 
 impl HashingLanes {
     /// Starts `lanes` threads, each with `memory_kib` KiB of its own for as long as it lives.
@@ -55,48 +43,49 @@ impl HashingLanes {
         peppers: Peppers,
     ) -> Result<Self, Unexpected> {
         let argon2id = Argon2id::new(memory_kib, iterations, peppers)?;
-        let (jobs, queue) = sync_channel(lanes * QUEUE_PER_LANE as usize);
-        let (queue, pace) = (Arc::new(Mutex::new(queue)), Arc::new(AtomicU64::new(0)));
+        // From here on, for those that were started are to end where one is not.
+        let started = Self(Arc::new(JobQueue::new(lanes)));
         for number in 1..=lanes {
-            let (queue, pace) = (Arc::clone(&queue), Arc::clone(&pace));
-            let lane = Lane(argon2id.clone());
+            let (queue, lane) = (Arc::clone(&started.0), Lane(argon2id.clone()));
             thread::Builder::new()
                 .name(format!("hashing-{number}"))
-                .spawn(move || lane.run(&queue, &pace))
+                .spawn(move || lane.run(&queue))
                 .map_err(|error| Unexpected::fault("no thread for hashing", error))?;
         }
-        Ok(Self { jobs, pace })
+        Ok(started)
     }
 
-    fn enqueue(&self, job: Job) -> Result<(), Unexpected> {
-        self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                let pace = Duration::from_micros(self.pace.load(Ordering::Relaxed));
-                let retry_after = pace.saturating_mul(QUEUE_PER_LANE);
-                Unexpected::Overloaded { what: "password hashing", retry_after }
-            }
-            TrySendError::Disconnected(_) => Unexpected::fault("password hashing", "no lane is left"),
-        })
+    /// Waits for the answer to a job that replies to what it is given.
+    async fn answer<T>(
+        &self,
+        requester: Requester,
+        job: impl FnOnce(Reply<T>) -> Job,
+    ) -> Result<T, Unexpected> {
+        let (reply, answer) = oneshot::channel();
+        self.0.push(requester, job(reply));
+        answer.await.map_err(lane_died)?
+    }
+}
+
+impl Drop for HashingLanes {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
 #[async_trait]
 impl PasswordHasher for HashingLanes {
-    async fn hash(&self, password: Password, _requester: Requester) -> Result<String, Unexpected> {
-        let (reply, answer) = oneshot::channel();
-        self.enqueue(Job::Hash(password, reply))?;
-        answer.await.map_err(lane_died)?
+    async fn hash(&self, password: Password, requester: Requester) -> Result<String, Unexpected> {
+        self.answer(requester, |reply| Job::Hash(password, reply)).await
     }
 
     async fn verify(
         &self,
         password: Password,
         hash: Option<String>,
-        _requester: Requester,
+        requester: Requester,
     ) -> Result<Match, Unexpected> {
-        let (reply, answer) = oneshot::channel();
-        self.enqueue(Job::Verify(password, hash, reply))?;
-        answer.await.map_err(lane_died)?
+        self.answer(requester, |reply| Job::Verify(password, hash, reply)).await
     }
 
     async fn check_strength(
@@ -104,11 +93,9 @@ impl PasswordHasher for HashingLanes {
         password: Password,
         policy: PasswordPolicy,
         known: Vec<String>,
-        _requester: Requester,
+        requester: Requester,
     ) -> Result<Option<Weakness>, Unexpected> {
-        let (reply, answer) = oneshot::channel();
-        self.enqueue(Job::CheckStrength(password, policy, known, reply))?;
-        answer.await.map_err(lane_died)
+        self.answer(requester, |reply| Job::CheckStrength(password, policy, known, reply)).await
     }
 }
 
@@ -116,36 +103,28 @@ impl PasswordHasher for HashingLanes {
 struct Lane(Argon2id);
 
 impl Lane {
-    /// Works until the last sender is gone.
-    fn run(mut self, queue: &Mutex<Receiver<Job>>, pace: &AtomicU64) {
+    /// Works until the queue is closed.
+    fn run(mut self, queue: &JobQueue) {
         give_way();
-        loop {
-            let Ok(job) = queue.lock().unwrap_or_else(PoisonError::into_inner).recv() else { return };
+        while let Some((requester, job)) = queue.take() {
             let began = Instant::now();
             // A panic, which has its line in the log, costs this password its answer, and no other: without a lane, nobody
             // could log in. Of what is kept from one to the next, nothing is read.
-            if let Ok(true) = catch_unwind(AssertUnwindSafe(|| self.work(job))) {
-                let pace_now = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-                pace.store(pace_now, Ordering::Relaxed);
-            }
+            let done = catch_unwind(AssertUnwindSafe(|| self.work(job)));
+            queue.finish(requester, done.is_ok().then(|| began.elapsed()));
         }
     }
 
-    /// `false` when nobody waits for the answer any longer.
-    fn work(&mut self, job: Job) -> bool {
-        // The result of a send is of no interest: a client that went away gets no answer.
+    /// The result of a send is of no interest: a client that went away gets no answer.
+    fn work(&mut self, job: Job) {
         match job {
-            Job::Hash(_, reply) if reply.is_closed() => return false,
-            Job::Verify(_, _, reply) if reply.is_closed() => return false,
-            Job::CheckStrength(_, _, _, reply) if reply.is_closed() => return false,
             Job::Hash(password, reply) => drop(reply.send(self.0.hash(&password))),
             Job::Verify(password, hash, reply) => drop(reply.send(self.verify(&password, hash.as_deref()))),
             Job::CheckStrength(password, policy, known, reply) => {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                drop(reply.send(password.check_strength(policy, &known).err()));
+                drop(reply.send(Ok(password.check_strength(policy, &known).err())));
             }
         }
-        true
     }
 
     fn verify(&mut self, password: &Password, hash: Option<&str>) -> Result<Match, Unexpected> {

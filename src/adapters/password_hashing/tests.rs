@@ -1,6 +1,11 @@
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use secrecy::SecretString;
 
 use super::*;
+use crate::domain::ClientNetworks;
 
 const PEPPER: &str = "q3Vx0mJm1n9cYd8rT5uWzA7bK2eP4hLs6fGiNoQtRvE=";
 const OTHER_PEPPER: &str = "a3Vx0mJm1n9cYd8rT5uWzA7bK2eP4hLs6fGiNoQtRvE=";
@@ -240,13 +245,105 @@ fn a_pepper_that_was_forgotten_is_told_from_one_that_was_given_up() {
     assert_eq!(missing(Some(OTHER_PEPPER), None, &[&one, &other]), None, "most have moved on");
 }
 
+/// Lanes without a thread, whose last password took 20 ms.
+fn idle_lanes() -> HashingLanes {
+    let lanes = HashingLanes(Arc::new(JobQueue::new(1)));
+    lanes.0.finish(Requester::default(), Some(Duration::from_millis(20)));
+    lanes
+}
+
+fn start_lane(lanes: &HashingLanes) -> thread::JoinHandle<()> {
+    let queue = Arc::clone(&lanes.0);
+    thread::spawn(move || lane().run(&queue))
+}
+
+fn from(address: &str) -> Requester {
+    Requester::unknown(Some(ClientNetworks::of(address.parse().unwrap())))
+}
+
+/// Hashes that have taken their places in the queue, one for each requester. They answer in the order in which they are
+/// done, each with its number.
+fn waiting<'a>(lanes: &'a HashingLanes, requesters: &[Requester]) -> FuturesUnordered<Hashing<'a>> {
+    let mut waiting: FuturesUnordered<Hashing<'a>> = FuturesUnordered::new();
+    for (number, requester) in requesters.iter().copied().enumerate() {
+        let hashing = lanes.hash(password("correct horse"), requester);
+        waiting.push(Box::pin(async move { (number, hashing.await) }));
+    }
+    assert!(waiting.next().now_or_never().is_none(), "one was answered at once");
+    waiting
+}
+
+type Hashing<'a> = BoxFuture<'a, (usize, Result<String, Unexpected>)>;
+
+fn retry_after(answer: Result<String, Unexpected>) -> Duration {
+    match answer {
+        Err(Unexpected::Overloaded { retry_after, .. }) => retry_after,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn what_does_not_fit_into_the_queue_is_refused() {
-    let (jobs, _queue) = sync_channel(1);
-    let lanes = HashingLanes { jobs, pace: Arc::new(AtomicU64::new(20_000)) };
-    let (reply, _answer) = oneshot::channel();
-    lanes.enqueue(Job::Hash(password("correct horse"), reply)).unwrap();
-    let refusal = lanes.hash(password("correct horse"), Requester::default()).await.unwrap_err();
-    let Unexpected::Overloaded { retry_after, .. } = refusal else { panic!("{refusal:?}") };
-    assert_eq!(retry_after, Duration::from_millis(64 * 20));
+    let lanes = idle_lanes();
+    let _flood = waiting(&lanes, &[from("192.0.2.1"); 32]);
+    let answer = lanes.hash(password("correct horse"), from("192.0.2.1")).await;
+    assert_eq!(retry_after(answer), Duration::from_millis(32 * 20));
+    let _known = waiting(&lanes, &[Requester { is_known: true, ..from("192.0.2.1") }; 32]);
+    let answer = lanes.hash(password("correct horse"), from("192.0.2.1")).await;
+    assert_eq!(retry_after(answer), Duration::from_millis(64 * 20));
+}
+
+#[tokio::test]
+async fn what_is_pushed_out_of_the_queue_is_refused_and_nothing_else_is() {
+    let lanes = idle_lanes();
+    let mut flood = waiting(&lanes, &[from("192.0.2.1"); 32]);
+    let mut login = waiting(&lanes, &[from("198.51.100.1")]);
+    let (number, answer) = flood.next().await.unwrap();
+    assert_eq!(number, 31, "the newest");
+    assert_eq!(retry_after(answer), Duration::from_millis(32 * 20));
+    let lane = start_lane(&lanes);
+    login.next().await.unwrap().1.unwrap();
+    while let Some((_, answer)) = flood.next().await {
+        answer.unwrap();
+    }
+    drop((flood, login));
+    drop(lanes);
+    lane.join().unwrap();
+}
+
+/// SECURITY.md BUD-3.
+#[tokio::test]
+async fn a_login_does_not_wait_for_the_flood_of_another_network() {
+    let lanes = idle_lanes();
+    let mut requesters = [from("192.0.2.1"); 21];
+    requesters[20] = from("198.51.100.1");
+    let waiting = waiting(&lanes, &requesters);
+    let lane = start_lane(&lanes);
+    let done: Vec<usize> = waiting.map(|(number, answer)| answer.map(|_| number).unwrap()).collect().await;
+    let waits_for = done.iter().position(|number| *number == 20).unwrap();
+    assert!(waits_for <= 2, "it waits for {waits_for}");
+    assert_eq!(done.len(), 21);
+    drop(lanes);
+    lane.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_has_gone_leaves_its_place() {
+    let lanes = idle_lanes();
+    drop(waiting(&lanes, &[from("192.0.2.1"); 32]));
+    let _others = waiting(&lanes, &[from("192.0.2.1"); 32]);
+    let answer = lanes.hash(password("correct horse"), from("192.0.2.1")).await;
+    assert_eq!(retry_after(answer), Duration::from_millis(32 * 20));
+}
+
+#[test]
+fn lanes_end_when_nobody_can_ask_them_any_more() {
+    let lanes = HashingLanes::start(3, 64, 1, Peppers::default()).unwrap();
+    let queue = Arc::downgrade(&lanes.0);
+    drop(lanes);
+    let began = Instant::now();
+    while queue.strong_count() > 0 {
+        assert!(began.elapsed() < Duration::from_secs(10), "a lane goes on");
+        thread::yield_now();
+    }
 }
