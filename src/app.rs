@@ -24,6 +24,7 @@ use crate::adapters::embedded::PrivatePostgres;
 use crate::adapters::local::DataFolder;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, HttpConfig};
+use crate::domain::TrustedProxies;
 use crate::ports::Clock;
 use crate::services::{
     EventHistory, Housekeeping, MailDesk, Mailing, Mirror, PasswordChoice, Refusals, SessionDesk, Sightings,
@@ -43,6 +44,7 @@ const LONGEST_SWEEP: Duration = Duration::from_secs(5);
 /// A complete authql, ready to serve.
 pub struct App {
     router: http::Router,
+    trusted_proxies: TrustedProxies,
     mailing: Arc<Mailing>,
     mirror: Arc<Mirror>,
     sightings: Arc<Sightings>,
@@ -70,6 +72,7 @@ impl App {
         };
         let Composition {
             router,
+            trusted_proxies,
             mailing,
             mirror,
             sightings,
@@ -82,6 +85,7 @@ impl App {
         } = compose::compose(config, clock).await?;
         Ok(Self {
             router,
+            trusted_proxies,
             mailing,
             mirror,
             sightings,
@@ -124,7 +128,7 @@ impl App {
             shutdown.await;
             draining.cancel();
         });
-        let server = http::serve(listener, self.router, stop.clone().cancelled_owned());
+        let server = http::serve(listener, self.router, self.trusted_proxies, stop.clone().cancelled_owned());
         tokio::select! {
             () = server => {}
             () = drain_is_over(&stop) => {

@@ -24,7 +24,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("async_graphql_axum", &["http"]),
     ("axum", &["http"]),
     ("tower_http", &["http"]),
-    ("hyper", &["http/connections.rs"]),
+    ("hyper", &["http/connections.rs", "http/connections"]),
     ("hyper_util", &["http/connections.rs"]),
     ("sqlx", &["adapters/postgres"]),
     ("bb8_redis", &["adapters/redis"]),

@@ -18,6 +18,7 @@ use crate::adapters::pseudonyms::HmacPseudonyms;
 use crate::adapters::root_secret::{RootSecret, RootSecrets};
 use crate::adapters::seal::AesGcmVault;
 use crate::config::{Config, ConfigError};
+use crate::domain::TrustedProxies;
 use crate::graphql::{self, TrustedDocuments};
 use crate::http::{self, HttpRules};
 use crate::ports::{Clock, Mailbox, RateLimiter, Sessions, Tokens, Users};
@@ -30,6 +31,7 @@ use crate::services::{
 /// What was put together.
 pub(super) struct Composition {
     pub(super) router: http::Router,
+    pub(super) trusted_proxies: TrustedProxies,
     pub(super) mailing: Arc<Mailing>,
     pub(super) mirror: Arc<Mirror>,
     pub(super) sightings: Arc<Sightings>,
@@ -96,8 +98,9 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         retry: config.mail.retry,
     });
     let schema = graphql::schema(services.clone(), config.explore.introspection);
+    let trusted_proxies = config.http.trusted_proxies;
     let http_rules = HttpRules {
-        trusted_proxies: config.http.trusted_proxies,
+        trusted_proxies: trusted_proxies.clone(),
         origins: config.http.origins,
         has_graphiql: config.explore.graphiql,
         has_schema: config.explore.introspection,
@@ -106,6 +109,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let router = http::router(schema, services, http_rules);
     Ok(Composition {
         router,
+        trusted_proxies,
         mailing,
         mirror: shared.mirror,
         sightings: shared.sightings,

@@ -1,13 +1,17 @@
 //! Connections: how many there may be at once, and how slow their clients may be.
 //!
 //! A client that sends its headers or takes its answer too slowly is cut off; its body has a time limit of its own, where it is
-//! read. When all places are taken, new clients wait in the system's queue: nobody who is being served is disturbed.
+//! read. One network may hold a share of all places. Where it wants more, or all are taken, whoever is silent longest makes
+//! room; where nobody is silent, new clients wait in the system's queue. Nobody who is being answered is disturbed.
+
+mod answer;
+mod places;
+mod writer;
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,13 +22,17 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use rustix::process::{Resource, getrlimit};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{Sleep, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+
+use self::answer::Answer;
+use self::places::{Admission, Place, Places};
+use self::writer::ImpatientWriter;
+use crate::domain::TrustedProxies;
 
 /// The most connections, as far as the system gives files for them.
 const MOST: u64 = 4096;
@@ -48,42 +56,59 @@ struct Patience {
 const PATIENCE: Patience = Patience { headers: Duration::from_secs(30), answer: Duration::from_secs(30) };
 
 /// Answers requests on `listener` until `shutdown`, and then those in flight. Dropped, it cuts them off.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
-    let places = Arc::new(Semaphore::new(most_connections()));
+///
+/// `trusted` proxies speak for many people: they may have as many connections as there are places.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    trusted: TrustedProxies,
+    shutdown: impl Future<Output = ()>,
+) {
+    let places = Places::new(most_connections(), trusted);
     let (mut connections, closing) = (JoinSet::new(), CancellationToken::new());
     let mut shutdown = pin!(shutdown);
+    let mut newcomer = None;
     loop {
-        let (stream, peer, place) = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
-            Some(_) = connections.join_next() => continue,
+        tokio::select! {
+            accepted = accept(&listener), if newcomer.is_none() => newcomer = Some(accepted),
+            () = places.changed(), if newcomer.is_some() => {}
+            Some(_) = connections.join_next() => {}
             () = &mut shutdown => break,
-        };
-        // An answer is written in one piece: holding it back until more comes would only delay it.
-        let _ = stream.set_nodelay(true);
-        let (router, closing) = (router.clone(), closing.clone());
-        connections.spawn(async move {
-            let _place = place;
-            converse(stream, peer, router, PATIENCE, closing).await;
-        });
+        }
+        let Some((stream, peer)) = newcomer.take() else { continue };
+        match places.admit(peer.ip()) {
+            Admission::Refused => {}
+            Admission::Full => newcomer = Some((stream, peer)),
+            Admission::Admitted(place) => {
+                // An answer is written in one piece: holding it back until more comes would only delay it.
+                let _ = stream.set_nodelay(true);
+                connections.spawn(converse(stream, peer, place, router.clone(), PATIENCE, closing.clone()));
+            }
+        }
     }
-    drop(listener);
+    drop((listener, newcomer));
     closing.cancel();
     while connections.join_next().await.is_some() {}
 }
 
 /// How many connections there may be, so that they never take the last file that the system gives this process.
 fn most_connections() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    // What a process gets by default is low for the sake of programs that use `select`; this one may ask for more.
+    let enough = limit.maximum.unwrap_or(u64::MAX).min(MOST + RESERVED_FILES);
+    if limit.current.is_some_and(|files| files < enough) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(enough), maximum: limit.maximum });
+    }
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let most = files.saturating_sub(RESERVED_FILES).clamp(1, MOST);
     usize::try_from(most).unwrap_or(usize::MAX)
 }
 
-/// The next connection, once there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, SocketAddr, Place) {
-    let place = Arc::clone(places).acquire_owned().await.ok();
+/// The next connection.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, place),
+            Ok(accepted) => return accepted,
             // Its client has gone again: that is no reason to keep the next one waiting.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -97,23 +122,27 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, 
     }
 }
 
-/// `None` only if nobody counted, which cannot be: the semaphore is never closed.
-type Place = Option<OwnedSemaphorePermit>;
-
-/// Answers the requests of one client. After `closing`, the one in flight is the last.
+/// Answers the requests of one client, until its place is taken away. After `closing`, the one in flight is the last.
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
+    place: Arc<Place>,
     router: Router,
     patience: Patience,
     closing: CancellationToken,
 ) {
     let router = TowerToHyperService::new(router);
+    let asked = Arc::clone(&place);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.call(request)
+        let begun = asked.begin().map(|answering| (router.call(request), answering));
+        async move {
+            let (response, answering) = begun.ok_or(io::ErrorKind::ConnectionAborted)?;
+            let Ok(response) = response.await;
+            Ok::<_, io::Error>(response.map(|body| Answer { body, _answering: answering }))
+        }
     });
-    let stream = TokioIo::new(ImpatientWriter { stream, limit: patience.answer, waiting: None });
+    let stream = TokioIo::new(ImpatientWriter::new(stream, patience.answer, Arc::clone(&place)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience.headers)
@@ -122,6 +151,7 @@ async fn converse(
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
+        () = place.is_taken_away() => return,
         () = closing.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -133,93 +163,35 @@ async fn converse(
     }
 }
 
-/// A stream whose other end has to take what is written within a limit, counted from when it first does not.
-struct ImpatientWriter<S> {
-    stream: S,
-    limit: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
-}
-
-impl<S> ImpatientWriter<S> {
-    /// What a writer that cannot go on answers: `Pending`, or an error when that has been so for too long.
-    fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let limit = self.limit;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(limit)));
-        ready!(waiting.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for ImpatientWriter<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.stream).poll_write(cx, bytes) {
-            Poll::Pending => self.wait(cx),
-            written @ Poll::Ready(_) => written,
-        }
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.stream).poll_write_vectored(cx, parts) {
-            Poll::Pending => self.wait(cx),
-            written @ Poll::Ready(_) => written,
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    /// Called when the whole answer has been written. Until then a byte now and then buys no time.
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.stream).poll_flush(cx) {
-            Poll::Pending => self.wait(cx),
-            flushed @ Poll::Ready(_) => {
-                self.waiting = None;
-                flushed
-            }
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.stream).poll_shutdown(cx) {
-            Poll::Pending => self.wait(cx),
-            closed @ Poll::Ready(_) => closed,
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for ImpatientWriter<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use axum::routing::get;
+    use futures_util::FutureExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::sync::Notify;
     use tokio::task::JoinHandle;
+    use tokio::time::timeout;
 
     use super::*;
 
     const SHORT: Duration = Duration::from_millis(20);
     const LONG: Duration = Duration::from_hours(1);
+    const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 4711);
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
     /// A client of a server that answers everything with much more than the line holds, and the server's end.
     fn client(patience: Patience, closing: &CancellationToken) -> (DuplexStream, JoinHandle<()>) {
         let (client, server) = duplex(1024);
         let router = Router::new().route("/", get(async || "x".repeat(100_000)));
-        let peer = "192.0.2.1:4711".parse().unwrap();
-        (client, tokio::spawn(converse(server, peer, router, patience, closing.clone())))
+        let place = admitted(&Places::new(8, TrustedProxies::default()));
+        (client, tokio::spawn(converse(server, PEER, place, router, patience, closing.clone())))
+    }
+
+    fn admitted(places: &Arc<Places>) -> Arc<Place> {
+        let Admission::Admitted(place) = places.admit(PEER.ip()) else { panic!("there is no place") };
+        place
     }
 
     #[tokio::test]
@@ -253,5 +225,52 @@ mod tests {
         client.read_to_string(&mut rest).await.unwrap();
         assert!(rest.ends_with(&"x".repeat(100_000)));
         server.await.unwrap();
+    }
+    /// What is left to read until the server closes.
+    async fn rest(client: &mut DuplexStream) -> String {
+        let mut rest = Vec::new();
+        timeout(Duration::from_secs(10), client.read_to_end(&mut rest)).await.unwrap().unwrap();
+        String::from_utf8(rest).unwrap()
+    }
+
+    #[tokio::test]
+    async fn whoever_is_silent_longest_makes_room_and_nobody_who_is_being_answered() {
+        // An address may hold three.
+        let places = Places::new(24, TrustedProxies::default());
+        let (asked, gate) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (heard, opened) = (Arc::clone(&asked), Arc::clone(&gate));
+        let answer = async move || {
+            heard.notify_one();
+            opened.notified().await;
+            "done"
+        };
+        let router = Router::new().route("/", get(answer));
+        let connect = || {
+            let (client, server) = duplex(1024);
+            let (place, closing) = (admitted(&places), CancellationToken::new());
+            let patience = Patience { headers: LONG, answer: LONG };
+            tokio::spawn(converse(server, PEER, place, router.clone(), patience, closing));
+            client
+        };
+        let mut ada = connect();
+        ada.write_all(REQUEST).await.unwrap();
+        asked.notified().await;
+        let (mut eve, mut bob) = (connect(), connect());
+        // More than the line holds, so that some of it has been read when this returns.
+        let header = format!("GET / HTTP/1.1\r\nX-Long: {}", "x".repeat(2000));
+        eve.write_all(header.as_bytes()).await.unwrap();
+        let newcomer = admitted(&places);
+        assert_eq!(rest(&mut eve).await, "", "dribbling is no activity");
+        gate.notify_one();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"done") {
+            assert!(ada.read_buf(&mut answer).await.unwrap() > 0, "who was being answered was cut off");
+        }
+        let newcomers = [admitted(&places), admitted(&places)];
+        assert_eq!(rest(&mut bob).await, "");
+        assert!(newcomer.is_taken_away().now_or_never().is_some());
+        let _newest = admitted(&places);
+        assert_eq!(rest(&mut ada).await, "", "now it is the one that was silent longest");
+        drop(newcomers);
     }
 }

@@ -2,12 +2,15 @@
 //! well, the rest is asked to wait, and nothing is left behind.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 use crate::support::{LOGIN, Mode, Person, Program, TestApp, eventually, in_both_modes};
 
@@ -115,43 +118,114 @@ async fn hundreds_of_slow_clients_are_no_hindrance() {
     assert_eq!(slow.len(), 400, "they were there all the while");
 }
 
+/// Reads until the answer contains `done`.
+async fn read_until(socket: &mut TcpStream, done: &str) {
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains(done) {
+        assert!(socket.read_buf(&mut answer).await.unwrap() > 0, "the connection was closed");
+    }
+}
+
+/// A client whose request is being answered: the server waits for its body.
+async fn begin(url: &str, request: &[u8]) -> TcpStream {
+    let head = String::from_utf8_lossy(request);
+    let (head, _) = head.split_once("\r\n\r\n").unwrap();
+    let mut socket = connect(url).await;
+    socket.write_all(format!("{head}\r\nExpect: 100-continue\r\n\r\n").as_bytes()).await.unwrap();
+    read_until(&mut socket, "100 Continue").await;
+    socket
+}
+
+/// Sends what [`begin`] has not sent.
+async fn complete(socket: &mut TcpStream, request: &[u8]) {
+    let body = String::from_utf8_lossy(request);
+    socket.write_all(body.split_once("\r\n\r\n").unwrap().1.as_bytes()).await.unwrap();
+}
+
+/// How many of these the server has not closed.
+fn still_open(sockets: &[TcpStream]) -> usize {
+    let is_open = |socket: &&TcpStream| {
+        socket.try_read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    };
+    sockets.iter().filter(is_open).count()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn when_files_run_out_new_clients_wait_and_nobody_else_notices() {
+async fn when_files_run_out_silent_clients_make_room_and_nobody_else_notices() {
     let app = TestApp::start(Mode::ZeroConfiguration).await;
     let ada = app.registered("Ada").await;
+    // 64 places, of which an address may have 8.
     let (program, _folder) = program(&app, &[], Some(128));
-    let me = request(&json!({"query": "{ __typename }"}));
-    let ask = async |socket: &mut TcpStream| {
-        socket.write_all(&me).await.unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(br#"{"data":{"__typename":"Query"}}"#) {
-            assert!(socket.read_buf(&mut answer).await.unwrap() > 0, "the connection was closed");
-        }
-    };
-    let mut early = connect(&program.url).await;
-    ask(&mut early).await;
+    let login = request(&login(&ada));
+    let mut early = begin(&program.url, &login).await;
+    // Twice as many as there are files for.
     let mut crowd = Vec::new();
-    // Twice as many as there are files for; the rest is in the system's queue.
     for _ in 0..128 {
         crowd.push(connect(&program.url).await);
     }
     let mut late = connect(&program.url).await;
-    let mut query = connect(&program.url).await;
-    query.write_all(&request(&login(&ada))).await.unwrap();
-    // Whoever is in can go on, database and all.
-    ask(&mut early).await;
-    ask(&mut crowd[0]).await;
-    drop(crowd);
-    ask(&mut late).await;
-    let mut answer = Vec::new();
-    eventually("the login is answered", async || {
-        query.read_buf(&mut answer).await.unwrap();
-        String::from_utf8_lossy(&answer).contains("LoginSuccess").then_some(())
-    })
-    .await;
+    late.write_all(&login).await.unwrap();
+    read_until(&mut late, "LoginSuccess").await;
+    eventually("the crowd is down to its share", async || (still_open(&crowd) < 8).then_some(())).await;
+    complete(&mut early, &login).await;
+    read_until(&mut early, "LoginSuccess").await;
     program.signal("TERM");
-    drop((early, late, query));
+    drop((early, late, crowd));
     assert_eq!(program.wait().await.code(), Some(0), "it has been the same process all the while");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_every_client_is_being_answered_new_ones_wait() {
+    let app = TestApp::start(Mode::ZeroConfiguration).await;
+    // A proxy may have all 64 places.
+    let trusted = [("AUTHQL_TRUSTED_PROXIES", "127.0.0.1/32")];
+    let (program, _folder) = program(&app, &trusted, Some(128));
+    let request = request(&json!({"query": "{ __typename }"}));
+    let answer = r#"{"data":{"__typename":"Query"}}"#;
+    let mut crowd = Vec::new();
+    for _ in 0..64 {
+        crowd.push(begin(&program.url, &request).await);
+    }
+    let mut late = connect(&program.url).await;
+    late.write_all(&request).await.unwrap();
+    // Nobody is closed for it, but one that has been answered.
+    for socket in &mut crowd {
+        complete(socket, &request).await;
+        read_until(socket, answer).await;
+    }
+    read_until(&mut late, answer).await;
+}
+
+#[cfg(target_os = "linux")] // Elsewhere, 127.0.0.1 is the only address of the loopback network.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_holds_all_silent_connections_keeps_nobody_out() {
+    async fn connect_from(address: &str, url: &str) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+        socket.connect(url.trim_start_matches("http://").parse().unwrap()).await.unwrap()
+    }
+
+    let app = TestApp::start(Mode::ZeroConfiguration).await;
+    let ada = app.registered("Ada").await;
+    let (program, _folder) = program(&app, &[], Some(1024));
+    for sent in [&b""[..], b"POST /graphql HTTP/1.1\r\nHost: loc"] {
+        // One address, and one in each of ten networks.
+        for networks in [1, 10] {
+            let mut crowd = Vec::new();
+            for number in 0..960 {
+                let mut socket = connect_from(&format!("127.0.{}.1", number % networks), &program.url).await;
+                // Those that were closed meanwhile cannot be written to.
+                let _ = socket.write_all(sent).await;
+                crowd.push(socket);
+            }
+            // Much less than the thirty seconds that a header may take.
+            let mut socket = connect_from("127.0.0.2", &program.url).await;
+            socket.write_all(&request(&login(&ada))).await.unwrap();
+            timeout(Duration::from_secs(5), read_until(&mut socket, "LoginSuccess")).await.unwrap();
+            let most = if networks == 1 { 120 } else { 959 };
+            eventually("somebody made room", async || (still_open(&crowd) <= most).then_some(())).await;
+        }
+    }
 }
 
 in_both_modes! {
