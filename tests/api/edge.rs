@@ -1,9 +1,13 @@
 //! nginx.conf in front of the program, on the machine's own nginx, over HTTPS (SECURITY.md TLS-2, TLS-4, TLS-5, LOG-7).
 
+use std::io::ErrorKind;
+
 use reqwest::Method;
 use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
-use crate::support::{Edge, Mode, Person, TestApp};
+use crate::support::{Edge, Mode, Person, TestApp, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_five_operations_pass_through_nginx() {
@@ -118,4 +122,75 @@ async fn the_address_of_a_client_passes_through_nginx() {
         ],
     );
     assert!(answer.contains(r#"{"device":"curl","ipAddress":"127.0.0.2"}"#), "{answer}");
+}
+
+/// The first bytes of a TLS handshake.
+const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01";
+
+/// A client that sends this and no more.
+async fn visitor(port: u16, sent: &[u8]) -> TcpStream {
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    // It may be closed already.
+    let _ = socket.write_all(sent).await;
+    socket
+}
+
+/// Waits until so many of these are not closed.
+async fn are_left(number: usize, sockets: &[TcpStream]) {
+    let is_open = |socket: &&TcpStream| {
+        socket.try_read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    };
+    let what = format!("{number} connections are left");
+    eventually(&what, async || (sockets.iter().filter(is_open).count() == number).then_some(())).await;
+}
+
+/// A thousand connections and one worker that has no more than that: one address does not get them all.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_without_whole_headers_keep_nobody_else_out() {
+    let app = TestApp::start(Mode::ZeroConfiguration).await;
+    let few = [
+        ("worker_processes auto", "worker_processes 1"),
+        ("worker_connections 8192", "worker_connections 1024"),
+    ];
+    let Some(edge) = Edge::changed(&few, &app).await else { return };
+    for (port, sent) in [(edge.https, HALF_A_HELLO), (edge.http, b"GET / HTTP/1.1\r\nHost: loc")] {
+        let mut crowd = Vec::new();
+        for _ in 0..1100 {
+            crowd.push(visitor(port, sent).await);
+        }
+        let answer = edge.curl("/graphql?query=%7B__typename%7D", &["--interface", "127.0.0.2"]);
+        assert!(answer.contains("Query"), "{answer}");
+        are_left(256, &crowd).await;
+    }
+}
+
+/// The address of a client with that number.
+type Address = fn(usize) -> String;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_counted_by_client_and_by_owner() {
+    let app = TestApp::start(Mode::ZeroConfiguration).await;
+    // The test says whom each connection is from.
+    let believing = [("listen 443;", "listen 443 proxy_protocol;\nset_real_ip_from 127.0.0.1;")];
+    let Some(edge) = Edge::changed(&believing, &app).await else { return };
+    let networks: [(Address, usize, usize); 7] = [
+        (|host| format!("2001:db8:1:2::{host}"), 300, 256),
+        (|host| format!("2001:db8::{host}"), 300, 256),
+        (|host| format!("2001::4:5:6:7:{host}"), 300, 256),
+        (|host| format!("192.0.2.{}", host % 250), 300, 300),
+        (|host| format!("::ffff:203.0.113.{}", host % 250), 300, 300),
+        (|net| format!("2001:db8:2:{net}::1"), 1100, 1024),
+        (|host| format!("198.51.100.{}", host % 250), 1100, 1024),
+    ];
+    for (address, sent, left) in networks {
+        let mut crowd = Vec::new();
+        for number in 0..sent {
+            let address = address(number);
+            let (family, here) = if address.contains(':') { ("TCP6", "::1") } else { ("TCP4", "127.0.0.1") };
+            let introduction = format!("PROXY {family} {address} {here} 4711 443\r\n");
+            crowd.push(visitor(edge.https, &[introduction.as_bytes(), HALF_A_HELLO].concat()).await);
+        }
+        are_left(left, &crowd).await;
+    }
 }
