@@ -162,6 +162,15 @@ pub struct ProfileChange {
     pub locale: Option<Locale>,
 }
 
+/// What an account shows after a [`ProfileChange`].
+#[derive(Debug)]
+pub struct UpdatedProfile {
+    /// The account.
+    pub user: User,
+    /// Whether anything is different from before.
+    pub has_changed: bool,
+}
+
 /// What an account's owner can change about it. Each method MUST be one transaction with the mails that tell of it, and
 /// with its event.
 ///
@@ -197,7 +206,7 @@ pub trait AccountChanges: Send + Sync + 'static {
 
     /// Uses up a token, and moves the account to the address that it was mailed to, which is confirmed by that. Tokens that
     /// were mailed to the old one become worthless, and `notice` goes there. `None` where the token does not work, or the
-    /// address has become somebody else's.
+    /// address has become somebody else's. Where it is that of the account, and confirmed, the token MUST be all that changes.
     async fn confirm_email_change(
         &self,
         token: PresentedMailToken,
@@ -206,14 +215,15 @@ pub trait AccountChanges: Send + Sync + 'static {
         now: DateTime<Utc>,
     ) -> Result<Option<Confirmed>, Unexpected>;
 
-    /// Changes what the account shows. `None` when there is no such account.
+    /// Changes what the account shows. `None` when there is no such account. Where all of it is so already, it MUST write
+    /// nothing, and leave no event.
     async fn update_profile(
         &self,
         owner: Viewer,
         change: &ProfileChange,
         caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Option<User>, Unexpected>;
+    ) -> Result<Option<UpdatedProfile>, Unexpected>;
 
     /// Deletes the account and everything personal in it, and queues the mail `notice`, which belongs to no account. Answers
     /// the sessions that it ended.

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 
 pub use accounts::{
     AccountChanges, BreachedPasswords, Credentials, HashFormats, Match, NewUser, PasswordHasher,
-    ProfileChange, Registered, UnusableHash, Users,
+    ProfileChange, Registered, UnusableHash, UpdatedProfile, Users,
 };
 pub use events::{NotedEvent, SecurityEvents};
 pub use limits::{Budget, BudgetKey, DeviceTokens, KnownNetworks, PasswordFailures, Pseudonyms, RateLimiter};

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::Unexpected;
 use crate::domain::{
-    Caller, EmailAddress, MailId, MailRequester, MailToken, MailTokenDigest, MailTokenPurpose,
+    Caller, EmailAddress, EventKind, MailId, MailRequester, MailToken, MailTokenDigest, MailTokenPurpose,
     PresentedMailToken, SessionId, User, UserId,
 };
 
@@ -29,6 +29,8 @@ pub struct Confirmed {
     pub user_id: UserId,
     /// Its address, which the token was mailed to.
     pub email: EmailAddress,
+    /// The event that this left. `None` where all of it was so already: nothing has changed then.
+    pub event: Option<EventKind>,
 }
 
 /// Writing and checking the tokens that mails carry. Nothing of them is kept: each is a function of its mail's id.
@@ -76,7 +78,7 @@ pub trait Recovery: Send + Sync + 'static {
     ) -> Result<Option<User>, Unexpected>;
 
     /// Uses up a token, and confirms the address that it was mailed to. Answers that address; `None` where the token does
-    /// not work, or the account has moved to another address.
+    /// not work, or the account has moved to another address. One that was confirmed already MUST leave no event.
     async fn verify_email(
         &self,
         token: PresentedMailToken,

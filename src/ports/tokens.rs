@@ -112,8 +112,8 @@ pub trait SigningKeys: Send + Sync + 'static {
     /// quicker. Otherwise it leaves an event.
     async fn add(&self, key: &StoredKey, outgoing: Option<(i32, DateTime<Utc>)>) -> Result<(), Unexpected>;
 
-    /// Lets a key begin earlier than planned, never later. Answers when it begins; `None` when there is no such key;
-    /// otherwise it leaves an event.
+    /// Lets a key begin earlier than planned, never later, and leaves an event if it does. Answers when it begins; `None` when
+    /// there is no such key.
     async fn hasten(
         &self,
         number: i32,

@@ -178,9 +178,11 @@ impl Accounts {
         let now = self.clock.now();
         let notice = MailId::generate(now);
         let moved = self.changes.confirm_email_change(presented, notice, caller, now).await?;
-        let Confirmed { user_id, email } = moved.ok_or(MailTokenError::Invalid)?;
-        events::log(EventKind::EmailChanged, Some(user_id), None, caller);
-        self.posting.announce(notice);
+        let Confirmed { user_id, email, event } = moved.ok_or(MailTokenError::Invalid)?;
+        if let Some(kind) = event {
+            events::log(kind, Some(user_id), None, caller);
+            self.posting.announce(notice);
+        }
         Ok(email)
     }
 
@@ -197,10 +199,11 @@ impl Accounts {
     ) -> Result<Option<User>, UpdateProfileError> {
         self.limits.reserve(Attempt::Write(viewer.user_id), caller).await?;
         let updated = self.changes.update_profile(viewer, change, caller, self.clock.now()).await?;
-        if updated.is_some() {
+        let Some(updated) = updated else { return Ok(None) };
+        if updated.has_changed {
             log_viewer(EventKind::ProfileChanged, viewer, caller);
         }
-        Ok(updated)
+        Ok(Some(updated.user))
     }
 
     /// Deletes the account and everything personal in it. Answers how many sessions that ended.

@@ -143,8 +143,10 @@ impl Registration {
         };
         self.limits.reserve(Attempt::UseMailToken(presented.id), caller).await?;
         let verified = self.recovery.verify_email(presented, caller, self.clock.now()).await?;
-        let Confirmed { user_id, email } = verified.ok_or(MailTokenError::Invalid)?;
-        events::log(EventKind::EmailVerified, Some(user_id), None, caller);
+        let Confirmed { user_id, email, event } = verified.ok_or(MailTokenError::Invalid)?;
+        if let Some(kind) = event {
+            events::log(kind, Some(user_id), None, caller);
+        }
         Ok(email)
     }
 

@@ -131,12 +131,14 @@ impl Signing {
         let (next, handover) = ring.hasten(now).ok_or_else(missing)?;
         let at = self.keys.hasten(next.number, handover, now).await?.ok_or_else(missing)?;
         self.keep().await?;
-        tracing::info!(
-            event.kind = EventKind::SigningKeyHastened.as_str(),
-            key.id = %next.id,
-            %at,
-            "the next signing key was told to begin"
-        );
+        if at < next.activates_at {
+            tracing::info!(
+                event.kind = EventKind::SigningKeyHastened.as_str(),
+                key.id = %next.id,
+                %at,
+                "the next signing key was told to begin"
+            );
+        }
         Ok((next.id.clone(), at))
     }
 

@@ -37,6 +37,7 @@ mod program;
 mod rate_limiter;
 mod recovery;
 mod registration;
+mod repeated_events;
 mod revocation;
 mod sessions;
 mod storm;

@@ -8,13 +8,15 @@ use uuid::Uuid;
 use super::again::again;
 use super::mailing::{NewMail, lock_mailbox};
 use super::session_ends::end_all;
-use super::users::{UserRow, address};
+use super::users::{PgUsers, UserRow, address};
 use super::{breaks, events, mail_tokens, unexpected};
 use crate::domain::{
     Caller, EmailAddress, EventId, EventKind, Locale, MailId, MailKind, MailTokenPurpose, PasswordVersion,
-    PersonName, PresentedMailToken, RequestId, SessionEnd, SessionId, User, UserId, Viewer,
+    PersonName, PresentedMailToken, RequestId, SessionEnd, SessionId, UserId, Viewer,
 };
-use crate::ports::{AccountChanges, Confirmed, ProfileChange, Registered, TokenMail, Unexpected};
+use crate::ports::{
+    AccountChanges, Confirmed, ProfileChange, Registered, TokenMail, Unexpected, UpdatedProfile, Users,
+};
 
 /// [`AccountChanges`] in the table `users` and those that follow it.
 pub struct PgAccountChanges(pub(super) PgPool);
@@ -115,13 +117,29 @@ impl AccountChanges for PgAccountChanges {
             let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else {
                 return Ok(None);
             };
+            let account = sqlx::query!(
+                r#"SELECT email, email_verified_at IS NOT NULL AS "is_verified!"
+             FROM users
+             WHERE id = $1 AND disabled_at IS NULL
+             FOR UPDATE"#,
+                holder.user_id,
+            )
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(unexpected)?;
+            let Some(account) = account else { return Ok(None) };
+            if account.is_verified && account.email == holder.email {
+                transaction.commit().await.map_err(unexpected)?;
+                let email = address(&holder.email)?;
+                return Ok(Some(Confirmed { user_id: holder.user_id.into(), email, event: None }));
+            }
             // Addressed to where the account is still found.
             let notice = NewMail::notice(MailKind::EmailChanged, notice);
             notice.queue(&mut transaction, holder.user_id, None, now).await?;
             let moved = sqlx::query!(
                 "UPDATE users
              SET email = $2, email_canonical = $3, email_verified_at = $4
-             WHERE id = $1 AND disabled_at IS NULL",
+             WHERE id = $1",
                 holder.user_id,
                 holder.email,
                 holder.email_canonical,
@@ -130,17 +148,17 @@ impl AccountChanges for PgAccountChanges {
             .execute(&mut *transaction)
             .await;
             match moved {
-                Ok(moved) if moved.rows_affected() == 1 => {}
-                Ok(_) => return Ok(None),
+                Ok(_) => {}
                 Err(error) if breaks(&error, "users_email_canonical_key") => return Ok(None),
                 Err(error) => return Err(unexpected(error)),
             }
             // Whoever reads the old mailbox has no say any longer.
             mail_tokens::void(&mut transaction, holder.user_id, &MailTokenPurpose::ALL, now).await?;
-            events::leave(&mut transaction, EventKind::EmailChanged, holder.user_id, None, caller, now)
-                .await?;
+            let kind = EventKind::EmailChanged;
+            events::leave(&mut transaction, kind, holder.user_id, None, caller, now).await?;
             transaction.commit().await.map_err(unexpected)?;
-            Ok(Some(Confirmed { user_id: holder.user_id.into(), email: address(&holder.email)? }))
+            let email = address(&holder.email)?;
+            Ok(Some(Confirmed { user_id: holder.user_id.into(), email, event: Some(kind) }))
         })
         .await
     }
@@ -151,14 +169,17 @@ impl AccountChanges for PgAccountChanges {
         change: &ProfileChange,
         caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Option<User>, Unexpected> {
+    ) -> Result<Option<UpdatedProfile>, Unexpected> {
         let kind = EventKind::ProfileChanged;
         let row = sqlx::query_as!(
             UserRow,
             "WITH updated AS (
                  UPDATE users
                  SET name = CASE WHEN $2 THEN $3 ELSE name END, locale = COALESCE($4, locale)
-                 WHERE id = $1 AND disabled_at IS NULL
+                 WHERE id = $1
+                     AND disabled_at IS NULL
+                     AND (name, locale)
+                         IS DISTINCT FROM (CASE WHEN $2 THEN $3 ELSE name END, COALESCE($4, locale))
                  RETURNING id, email, email_verified_at, name, locale, created_at
              ), event AS (
                  INSERT INTO security_events
@@ -184,7 +205,11 @@ impl AccountChanges for PgAccountChanges {
         .fetch_optional(&self.0)
         .await
         .map_err(unexpected)?;
-        row.map(User::try_from).transpose()
+        if let Some(row) = row {
+            return Ok(Some(UpdatedProfile { user: row.try_into()?, has_changed: true }));
+        }
+        let same = PgUsers(self.0.clone()).find(owner.user_id).await?;
+        Ok(same.map(|user| UpdatedProfile { user, has_changed: false }))
     }
 
     async fn delete(

@@ -79,23 +79,28 @@ impl Recovery for PgRecovery {
             let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else {
                 return Ok(None);
             };
-            let email = sqlx::query_scalar!(
-                "UPDATE users
-             SET email_verified_at = COALESCE(email_verified_at, $3)
+            let account = sqlx::query!(
+                r#"SELECT email, email_verified_at IS NOT NULL AS "is_verified!"
+             FROM users
              WHERE id = $1 AND email_canonical = $2 AND disabled_at IS NULL
-             RETURNING email",
+             FOR NO KEY UPDATE"#,
                 holder.user_id,
                 holder.email_canonical,
-                now,
             )
             .fetch_optional(&mut *transaction)
             .await
             .map_err(unexpected)?;
-            let Some(email) = email else { return Ok(None) };
-            events::leave(&mut transaction, EventKind::EmailVerified, holder.user_id, None, caller, now)
-                .await?;
+            let Some(account) = account else { return Ok(None) };
+            let event = (!account.is_verified).then_some(EventKind::EmailVerified);
+            if let Some(kind) = event {
+                sqlx::query!("UPDATE users SET email_verified_at = $2 WHERE id = $1", holder.user_id, now,)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(unexpected)?;
+                events::leave(&mut transaction, kind, holder.user_id, None, caller, now).await?;
+            }
             transaction.commit().await.map_err(unexpected)?;
-            Ok(Some(Confirmed { user_id: holder.user_id.into(), email: address(&email)? }))
+            Ok(Some(Confirmed { user_id: holder.user_id.into(), email: address(&account.email)?, event }))
         })
         .await
     }

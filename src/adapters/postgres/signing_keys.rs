@@ -84,15 +84,22 @@ impl SigningKeys for PgSigningKeys {
     ) -> Result<Option<DateTime<Utc>>, Unexpected> {
         let kind = EventKind::SigningKeyHastened;
         sqlx::query_scalar!(
-            "WITH hastened AS (
-                 UPDATE signing_keys
-                 SET activates_at = LEAST(activates_at, $2)
+            "WITH planned AS (
+                 SELECT number, activates_at
+                 FROM signing_keys
                  WHERE number = $1
-                 RETURNING activates_at, kid
+                 FOR UPDATE
+             ), hastened AS (
+                 UPDATE signing_keys
+                 SET activates_at = LEAST(planned.activates_at, $2)
+                 FROM planned
+                 WHERE signing_keys.number = planned.number
+                 RETURNING signing_keys.activates_at, kid, planned.activates_at > $2 AS is_earlier
              ), event AS (
                  INSERT INTO security_events (id, kind, outcome, occurred_at, key_id)
                  SELECT $5, $6, $7, $8, kid
                  FROM hastened
+                 WHERE is_earlier
              ), outgoing AS (
                  UPDATE signing_keys
                  SET gone_at = LEAST(gone_at, $4)

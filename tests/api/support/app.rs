@@ -236,6 +236,7 @@ impl TestApp {
             | "requestEmailChange"
             | "confirmEmailChange" => "email",
             "resetPassword" | "changePassword" | "deleteAccount" | "logout" => "endedSessions",
+            "revokeSession" => "session { id }",
             "updateProfile" => "user { id email emailVerified name locale }",
             other => panic!("what {other} answers is not known here"),
         };
