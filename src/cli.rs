@@ -83,7 +83,10 @@ enum Command {
     Sessions(sessions::Command),
     /// Look into what happened to accounts, sessions and signing keys
     ///
-    /// Newest first, one line each. Needs `DATABASE_URL`, the same as the server's.
+    /// Newest first, one line each. What happened several times in a row, by the same session, on the same device and from the
+    /// same address, is one line for a day: TIMES says how often, and TIME when it was the last time.
+    ///
+    /// Needs `DATABASE_URL`, the same as the server's.
     Events(events::Arguments),
     /// Print the GraphQL schema
     ///

@@ -193,13 +193,13 @@ impl EventOutcome {
 /// An event as it is kept.
 #[derive(Debug, Clone)]
 pub struct SecurityEvent {
-    /// Names it. The order of the ids is that of time.
+    /// Names it. The order of the ids is that of time, of the first one where it happened several times.
     pub id: EventId,
     /// What happened.
     pub kind: EventKind,
     /// When; the last time, if it happened several times.
     pub occurred_at: DateTime<Utc>,
-    /// How often: refusals that repeat themselves are counted instead of kept one by one.
+    /// How often: equal ones in a row are counted for a day, instead of kept one by one.
     pub times: u32,
     /// Whose account; `None` for what happened to a signing key.
     pub user_id: Option<UserId>,

@@ -21,9 +21,10 @@ pub(super) struct SecurityEvent {
     kind: SecurityEventKind,
     /// Whether it was done, or refused.
     outcome: SecurityEventOutcome,
-    /// When it happened; the last time, if it happened several times.
+    /// When it happened; the last time, if `count` is more than one.
     created_at: DateTime,
-    /// How often it happened: refusals that repeat themselves within a minute are counted.
+    /// How often it happened. When the same happens again and again, with the same session, on the same device and from the same
+    /// address, it stays one event for a day, and is counted here.
     count: i32,
     /// A name for the device it was done on, derived from its user agent; `null` when it gave none that is known.
     device: Option<String>,

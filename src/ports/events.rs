@@ -25,6 +25,9 @@ pub struct NotedEvent {
 ///
 /// What succeeds leaves its event itself: each port that changes something says so, and does it in the same transaction. No
 /// event tells anything personal of an account that is gone: one that comes too late MUST NOT be kept.
+///
+/// Equal events in a row of one account (kind, session, address, user agent) MUST be one event with their count and their last
+/// time, for a day from the first of them. Parallel writers MUST NOT lose a count.
 #[async_trait]
 pub trait SecurityEvents: Send + Sync + 'static {
     /// Keeps what was refused, in one statement. What is about no account that there is MUST leave nothing.

@@ -181,19 +181,16 @@ impl AccountChanges for PgAccountChanges {
                      AND (name, locale)
                          IS DISTINCT FROM (CASE WHEN $2 THEN $3 ELSE name END, COALESCE($4, locale))
                  RETURNING id, email, email_verified_at, name, locale, created_at
-             ), event AS (
-                 INSERT INTO security_events
-                    (id, user_id, session_id, kind, outcome, occurred_at, ip_address, user_agent, request_id)
-                 SELECT $5, id, $6, $7, $8, $9, $10, $11, $12
-                 FROM updated
              )
-             SELECT id, email, email_verified_at, name, locale, created_at
-             FROM updated",
+             SELECT updated.id, email, email_verified_at, name, locale, created_at
+             FROM updated
+             CROSS JOIN LATERAL record_security_event($5, $6, updated.id, $7, $8, $9, $10, 1, $11, $12, $13)",
             Uuid::from(owner.user_id),
             change.name.is_some(),
             change.name.as_ref().and_then(|name| name.as_ref().map(PersonName::as_str)),
             change.locale.as_ref().map(Locale::as_str),
             Uuid::from(EventId::generate(now)),
+            events::oldest_row(now),
             Uuid::from(owner.session_id),
             kind.as_str(),
             kind.outcome().as_str(),

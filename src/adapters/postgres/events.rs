@@ -2,9 +2,12 @@
 //!
 //! An event is only ever written together with a lock on its account's row, or on that of a session, which a deletion waits
 //! for: so `forget_user` finds it, and nothing personal outlives an account.
+//!
+//! Equal events in a row are one row. The function `record_security_event` does that for all but the events of a session that
+//! begins or ends, each of which is about another session.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -14,6 +17,10 @@ use crate::domain::{
     SecurityEvent, SessionId, UserId,
 };
 use crate::ports::{NotedEvent, SecurityEvents, Unexpected};
+
+/// How long equal events in a row are counted in one row, from the first of them. A person sees a new row each day, and what is
+/// looked for by time is found a day below its id.
+const COUNTED_TOGETHER: TimeDelta = TimeDelta::days(1);
 
 /// [`SecurityEvents`] in the table `security_events`.
 pub struct PgSecurityEvents(pub(super) PgPool);
@@ -28,13 +35,9 @@ pub(super) async fn leave(
     now: DateTime<Utc>,
 ) -> Result<(), Unexpected> {
     sqlx::query!(
-        "INSERT INTO security_events
-            (id, user_id, session_id, kind, outcome, occurred_at, ip_address, user_agent, request_id)
-         SELECT $1, id, $3, $4, $5, $6, $7, $8, $9
-         FROM users
-         WHERE id = $2
-         FOR KEY SHARE",
+        "SELECT record_security_event($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10)",
         Uuid::from(EventId::generate(now)),
+        oldest_row(now),
         owner,
         session.map(Uuid::from),
         kind.as_str(),
@@ -48,6 +51,11 @@ pub(super) async fn leave(
     .await
     .map_err(unexpected)?;
     Ok(())
+}
+
+/// The least id of a row that an event of this time may still be counted in.
+pub(super) fn oldest_row(now: DateTime<Utc>) -> Uuid {
+    EventId::earliest(now.checked_sub_signed(COUNTED_TOGETHER).unwrap_or(now)).into()
 }
 
 /// The address of a caller as it is stored.
@@ -65,22 +73,20 @@ impl SecurityEvents for PgSecurityEvents {
     async fn record(&self, noted: &[NotedEvent]) -> Result<(), Unexpected> {
         let columns = Columns::of(noted);
         sqlx::query!(
-            "INSERT INTO security_events
-                (id, user_id, session_id, kind, outcome, occurred_at, times, ip_address, user_agent, request_id)
-             SELECT noted.id, users.id, noted.session_id, kind, outcome, occurred_at, times, ip_address, user_agent,
-                 request_id
-             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
-                 $8::integer[], $9::text[], $10::text[], $11::text[])
-                 AS noted (id, user_id, email_canonical, session_id, kind, outcome, occurred_at, times, ip_address,
-                     user_agent, request_id)
+            "SELECT record_security_event(noted.id, oldest_row, users.id, noted.session_id, kind, outcome, occurred_at, times,
+                 ip_address, user_agent, request_id)
+             FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[],
+                 $8::timestamptz[], $9::integer[], $10::text[], $11::text[], $12::text[])
+                 AS noted (id, oldest_row, user_id, email_canonical, session_id, kind, outcome, occurred_at, times,
+                     ip_address, user_agent, request_id)
              JOIN users ON users.id = COALESCE(
                  noted.user_id,
                  (SELECT users.id FROM users WHERE users.email_canonical = noted.email_canonical),
                  (SELECT sessions.user_id FROM sessions WHERE sessions.id = noted.session_id)
              )
-             ORDER BY users.id
-             FOR KEY SHARE OF users",
+             ORDER BY users.id, noted.id",
             &columns.id,
+            &columns.oldest_row,
             &columns.user_id as &[Option<Uuid>],
             &columns.email_canonical as &[Option<String>],
             &columns.session_id as &[Option<Uuid>],
@@ -178,13 +184,15 @@ impl SecurityEvents for PgSecurityEvents {
                  AND ($3::uuid IS NULL OR session_id = $3)
                  AND kind = ANY($4)
                  AND id >= $5
+                 AND ($6::timestamptz IS NULL OR occurred_at >= $6)
              ORDER BY id DESC
-             LIMIT $6",
+             LIMIT $7",
             user_id,
             email,
             session_id,
             &kinds as &[&str],
-            filter.since.map_or(Uuid::nil(), |since| EventId::earliest(since).into()),
+            filter.since.map_or(Uuid::nil(), oldest_row),
+            filter.since,
             i64::from(filter.limit),
         )
         .fetch_all(&self.0)
@@ -198,6 +206,7 @@ impl SecurityEvents for PgSecurityEvents {
 #[derive(Default)]
 struct Columns<'a> {
     id: Vec<Uuid>,
+    oldest_row: Vec<Uuid>,
     user_id: Vec<Option<Uuid>>,
     email_canonical: Vec<Option<String>>,
     session_id: Vec<Option<Uuid>>,
@@ -222,6 +231,7 @@ impl<'a> Columns<'a> {
                 EventSubject::Unknown => {}
             }
             columns.id.push(EventId::generate(event.occurred_at).into());
+            columns.oldest_row.push(oldest_row(event.occurred_at));
             columns.user_id.push(user_id);
             columns.email_canonical.push(email);
             columns.session_id.push(session_id);
