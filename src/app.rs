@@ -27,8 +27,8 @@ use crate::config::{Config, HttpConfig};
 use crate::domain::TrustedProxies;
 use crate::ports::Clock;
 use crate::services::{
-    EventHistory, Housekeeping, MailDesk, Mailing, Mirror, PasswordChoice, Refusals, SessionDesk, Sightings,
-    Signing, UserDesk,
+    EventHistory, Failures, Housekeeping, MailDesk, Mailing, Mirror, PasswordChoice, Refusals, SessionDesk,
+    Sightings, Signing, UserDesk,
 };
 use crate::worker::WorkerSettings;
 use crate::{http, worker};
@@ -49,6 +49,7 @@ pub struct App {
     mirror: Arc<Mirror>,
     sightings: Arc<Sightings>,
     refusals: Arc<Refusals>,
+    failures: Arc<Failures>,
     signing: Arc<Signing>,
     housekeeping: Housekeeping,
     worker: WorkerSettings,
@@ -77,6 +78,7 @@ impl App {
             mirror,
             sightings,
             refusals,
+            failures,
             signing,
             housekeeping,
             database,
@@ -90,6 +92,7 @@ impl App {
             mirror,
             sightings,
             refusals,
+            failures,
             signing,
             housekeeping,
             worker,
@@ -114,11 +117,13 @@ impl App {
         let worker = tokio::spawn(keep_doing("the mail worker", work));
         let (mirror, sightings, signing) = (self.mirror, Arc::clone(&self.sightings), self.signing);
         let (housekeeping, refusals) = (self.housekeeping, Arc::clone(&self.refusals));
+        let failures = Arc::clone(&self.failures);
         let followers = tokio::spawn(async move {
             tokio::join!(
                 keep_doing("the mirror of revocations", || mirror.follow()),
                 keep_doing("the writing of sightings", || sightings.keep_writing()),
                 keep_doing("the writing of refusals", || refusals.keep_writing()),
+                keep_doing("the counting of failures", || failures.keep_counting()),
                 keep_doing("the keeping of signing keys", || signing.keep_up()),
                 keep_doing("the housekeeping", || housekeeping.keep())
             );
@@ -143,6 +148,7 @@ impl App {
         followers.abort();
         self.sightings.finish().await;
         self.refusals.finish().await;
+        self.failures.finish();
         close(&self.database).await;
         if let Some(embedded) = self.embedded {
             embedded.stop().await;

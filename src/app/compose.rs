@@ -23,9 +23,9 @@ use crate::graphql::{self, TrustedDocuments};
 use crate::http::{self, HttpRules};
 use crate::ports::{Clock, Mailbox, RateLimiter, Sessions, Tokens, Users};
 use crate::services::{
-    Access, Accounts, Authentication, EventHistory, Health, Housekeeping, Limits, MailboxPage, Mailing,
-    Mirror, OwnSessions, PasswordRecovery, Passwords, Posting, Refusals, Registration, Services, Sightings,
-    Signing,
+    Access, Accounts, Authentication, EventHistory, Failures, Health, Housekeeping, Limits, MailboxPage,
+    Mailing, Mirror, OwnSessions, PasswordRecovery, Passwords, Posting, Refusals, Registration, Services,
+    Sightings, Signing,
 };
 
 /// What was put together.
@@ -36,6 +36,7 @@ pub(super) struct Composition {
     pub(super) mirror: Arc<Mirror>,
     pub(super) sightings: Arc<Sightings>,
     pub(super) refusals: Arc<Refusals>,
+    pub(super) failures: Arc<Failures>,
     pub(super) signing: Arc<Signing>,
     pub(super) housekeeping: Housekeeping,
     pub(super) database: Database,
@@ -83,6 +84,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         signing,
     };
     let services = Arc::new(services(&config, &database, &shared, mailbox));
+    let failures = Arc::clone(&services.failures);
     let housekeeping = Housekeeping {
         clock: clock.clone(),
         archive: Arc::new(database.archive()),
@@ -114,6 +116,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         mirror: shared.mirror,
         sightings: shared.sightings,
         refusals: shared.refusals,
+        failures,
         signing: shared.signing,
         housekeeping,
         database,
@@ -206,6 +209,7 @@ fn services(
         limits: shared.limits.clone(),
         signing: shared.signing.clone(),
         health: Health(Arc::new(database.clone())),
+        failures: Arc::default(),
         mailbox: mailbox.map(MailboxPage),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_graphql::{Context, Error, ErrorExtensions};
 
-use super::context::request;
+use super::context::{request, services};
 use crate::domain::RequestId;
 use crate::services::{AccessError, RateLimited, Unexpected};
 
@@ -55,24 +55,18 @@ pub(super) fn wait_seconds(wait: Duration) -> u64 {
 /// A failure of ours: logged here with its cause, told to the client by code and request id only.
 pub(super) fn unexpected(ctx: &Context<'_>, error: &Unexpected) -> Error {
     let request_id = request(ctx).caller.request_id.as_ref().map(RequestId::as_str);
-    let cause = error as &dyn std::error::Error;
+    services(ctx).failures.log_request(error);
     let mut wait = None;
     let (code, message) = match error {
         Unexpected::Unavailable { .. } => {
-            tracing::warn!(error = cause, "a request could not be served");
             wait = Some(SOON);
             ("SERVICE_UNAVAILABLE", "The service cannot do this at the moment. Try again soon.")
         }
         Unexpected::Overloaded { retry_after, .. } => {
-            // Not a warning each: a flood of requests is not to become a flood of lines.
-            tracing::debug!(error = cause, "a request could not be served");
             wait = Some(wait_seconds(*retry_after).max(SOON));
             ("SERVICE_UNAVAILABLE", "The service has too much to do at the moment. Try again in a while.")
         }
-        Unexpected::Fault { .. } => {
-            tracing::error!(error = cause, "a request failed");
-            ("INTERNAL_SERVER_ERROR", "Something went wrong on our side.")
-        }
+        Unexpected::Fault { .. } => ("INTERNAL_SERVER_ERROR", "Something went wrong on our side."),
     };
     Error::new(message).extend_with(|_, extensions| {
         extensions.set("code", code);

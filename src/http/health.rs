@@ -16,7 +16,7 @@ pub(super) async fn ready(State(server): State<Server>) -> Response {
     match server.services.health.check().await {
         Ok(()) => empty(StatusCode::NO_CONTENT),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
+            server.services.failures.log_not_ready(&error);
             empty(StatusCode::SERVICE_UNAVAILABLE)
         }
     }

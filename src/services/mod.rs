@@ -5,6 +5,7 @@ mod access;
 mod account;
 mod authentication;
 mod events;
+mod failures;
 mod housekeeping;
 mod limits;
 mod mail_desk;
@@ -13,6 +14,7 @@ mod passwords;
 mod posting;
 mod recovery;
 mod registration;
+mod repetitions;
 mod revocation;
 mod session_desk;
 mod sessions;
@@ -30,6 +32,7 @@ pub use authentication::{
     Authentication, LoginError, LoginSuccess, LogoutError, LogoutRequest, RefreshError,
 };
 pub use events::{EventHistory, Refusals};
+pub use failures::Failures;
 pub use housekeeping::Housekeeping;
 pub use limits::{Limits, RateLimited};
 pub use mail_desk::{MailDesk, MailDeskError};
@@ -73,6 +76,8 @@ pub struct Services {
     pub signing: Arc<Signing>,
     /// Whether authql can do its work.
     pub health: Health,
+    /// What could not be answered, in the log.
+    pub failures: Arc<Failures>,
     /// The mailbox of the zero-configuration mode; `None` where mails are really sent.
     pub mailbox: Option<MailboxPage>,
 }

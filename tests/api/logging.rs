@@ -132,3 +132,23 @@ async fn a_full_disk_holds_nothing_up() {
     let mut wrong = command(Path::new("/"), &[("AUTHQL_LISTEN", "nowhere")]);
     assert_eq!(wrong.arg("serve").stderr(Stdio::from(full)).status().unwrap().code(), Some(2));
 }
+
+#[tokio::test]
+async fn a_flood_of_refusals_is_two_lines_a_minute_and_counted_to_the_end() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let server = Server::start(log.reopen().unwrap(), "info").await;
+    let junk = "mutation { refresh(input: { refreshToken: \"junk\" }) { __typename } }";
+    for _ in 0..500 {
+        let answer = server.graphql(junk, json!({}), "").await;
+        assert_eq!(answer["data"]["refresh"]["__typename"], "AuthFailure", "{answer}");
+    }
+    server.stop().await;
+    let text = std::fs::read_to_string(log.path()).unwrap();
+    let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let told: Vec<_> = lines.iter().filter(|line| line["event.kind"] == "refresh_refused").collect();
+    let times: u64 = told.iter().map(|line| line["event.times"].as_u64().unwrap_or(1)).sum();
+    assert_eq!(times, 500);
+    // Half of them in the next minute at most.
+    assert!(told.len() <= 4, "{told:?}");
+    assert!(text.len() < 20_000, "{} bytes of log for 500 requests", text.len());
+}

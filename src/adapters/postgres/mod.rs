@@ -104,6 +104,8 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(POOL_SIZE)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // It would be a warning for each request that waits: what fails by it has its line.
+            .acquire_slow_level(LevelFilter::Debug)
             .connect_lazy_with(options.clone().options(limits));
         Self { options, pool }
     }

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::*;
 use crate::domain::{DeviceInfo, EmailAddress};
+use crate::services::repetitions::lines::Lines;
 
 /// Keeps what it is told, or fails to.
 #[derive(Default)]
@@ -95,9 +96,8 @@ async fn what_is_different_is_kept_apart_up_to_a_limit() {
     for host in 0..5000 {
         refusals.note(EventKind::LoginFailed, ada(), &at(host));
     }
-    assert_eq!(refusals.lock().lost, 3000);
     refusals.finish().await;
-    assert_eq!((times(&journal).len(), refusals.lock().lost), (MOST_KEPT, 0));
+    assert_eq!(times(&journal).len(), MOST_SORTS);
 }
 
 #[tokio::test]
@@ -111,10 +111,10 @@ async fn a_database_that_does_not_answer_takes_no_refusal_with_it_and_gathers_no
         }
     }
     assert_eq!(times(&journal), [0; 0]);
-    assert_eq!(refusals.lock().pending.len(), 2 * MOST_KEPT);
+    assert_eq!(refusals.lock().pending.len(), MOST_PENDING);
     *journal.is_failing.lock().unwrap() = false;
     refusals.finish().await;
-    assert_eq!(times(&journal).len(), 2 * MOST_KEPT);
+    assert_eq!(times(&journal).len(), MOST_PENDING);
 }
 
 #[tokio::test]
@@ -123,4 +123,42 @@ async fn what_is_about_nobody_is_not_written() {
     refusals.note(EventKind::RefreshRefused, EventSubject::Unknown, &at(1));
     refusals.finish().await;
     assert_eq!(times(&journal), [0; 0]);
+}
+
+/// What is logged while this many refusals are noted, and when the minute is over.
+fn logged(refusals: &Refusals, note: impl Fn(&Refusals)) -> Lines {
+    Lines::of(|| {
+        note(refusals);
+        refusals.count_anew();
+        refusals.count_anew();
+    })
+}
+
+#[test]
+fn ten_thousand_refusals_from_one_address_are_two_lines() {
+    for subject in [ada(), EventSubject::Unknown] {
+        let (_, refusals) = refusals();
+        let lines = logged(&refusals, |refusals| {
+            for _ in 0..10_000 {
+                refusals.note(EventKind::RefreshRefused, subject.clone(), &at(1));
+            }
+        });
+        assert_eq!(lines.with(""), 2, "{lines:?}");
+        assert_eq!(lines.with("security event, refused repeatedly"), 1);
+        assert_eq!(lines.with("event.times=9999"), 1, "{lines:?}");
+    }
+}
+
+#[test]
+fn what_comes_from_everywhere_is_as_many_lines_as_there_are_sorts_and_none_is_uncounted() {
+    let (_, refusals) = refusals();
+    let lines = logged(&refusals, |refusals| {
+        for turn in 0..10_000 {
+            refusals.note(EventKind::Throttled, ada(), &at(turn));
+            refusals.note(EventKind::Throttled, ada(), &at(1));
+        }
+    });
+    assert_eq!(lines.with(""), MOST_SORTS + 2, "the first of each, what repeated itself, and the rest");
+    assert_eq!(lines.with("event.times=10000"), 1);
+    assert_eq!(lines.with("too many different sorts for a line or a row each times=8000"), 1);
 }
