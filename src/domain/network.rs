@@ -79,6 +79,7 @@ impl ClientNetworks {
     }
 
     /// Each of them, the narrowest first, and how many times as much as the narrowest it may try.
+    #[must_use]
     pub fn narrowest_first(self) -> impl DoubleEndedIterator<Item = (ClientNetwork, NonZeroU32)> {
         let networks = match self.0 {
             IpAddr::V4(address) => IPV4.map(|(prefix, times)| (v4(address, prefix), times)).to_vec(),

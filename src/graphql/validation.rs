@@ -70,30 +70,30 @@ pub(super) fn excerpt(text: &str) -> String {
 }
 
 /// A garde rule: the text is an address.
-pub(super) fn email(text: &str, (): &()) -> garde::Result {
+pub(super) fn email<C>(text: &str, _: &C) -> garde::Result {
     EmailAddress::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
 }
 
 /// A garde rule: the text could be somebody's password.
-pub(super) fn password(text: &str, (): &()) -> garde::Result {
+pub(super) fn password<C>(text: &str, _: &C) -> garde::Result {
     Password::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
 }
 
 /// A garde rule: the text, if any, is a name.
 #[expect(clippy::ref_option, reason = "garde hands over the field as it is")]
-pub(super) fn name(text: &Option<String>, (): &()) -> garde::Result {
+pub(super) fn name<C>(text: &Option<String>, _: &C) -> garde::Result {
     let text = text.as_deref().unwrap_or_default();
     PersonName::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
 }
 
 /// A garde rule: what the name is to change to, if anything, is a name.
-pub(super) fn changed_name(change: &MaybeUndefined<String>, (): &()) -> garde::Result {
+pub(super) fn changed_name<C>(change: &MaybeUndefined<String>, _: &C) -> garde::Result {
     name(&change.value().cloned(), &())
 }
 
 /// A garde rule: the text, if any, is a language tag.
 #[expect(clippy::ref_option, reason = "garde hands over the field as it is")]
-pub(super) fn locale(text: &Option<String>, (): &()) -> garde::Result {
+pub(super) fn locale<C>(text: &Option<String>, _: &C) -> garde::Result {
     let Some(text) = text else { return Ok(()) };
     Locale::parse(text).map(drop).map_err(|error| Problem::from(error).into_garde())
 }

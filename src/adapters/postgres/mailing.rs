@@ -192,14 +192,14 @@ impl NewMail {
     }
 
     /// Writes down what it was counted against.
-    async fn count(self, connection: &mut PgConnection, allowance: &str) -> Result<(), Unexpected> {
+    async fn count(self, connection: &mut PgConnection, against: &str) -> Result<(), Unexpected> {
         sqlx::query!(
             "UPDATE outbox
              SET requester = $2, allowance = $3
              WHERE id = $1",
             Uuid::from(self.id),
             self.requester.map(|requester| requester.network.0.to_vec()),
-            allowance,
+            against,
         )
         .execute(connection)
         .await

@@ -188,7 +188,7 @@ impl<'a> Count<'a> {
         let deepest = if is_introspection { MAX_INTROSPECTION_DEPTH } else { deepest };
         let introspection = introspection.or(is_introspection.then_some(false));
         let (times, introspection) = match introspection {
-            Some(is_within) => self.introspection_list(name, times, is_within)?,
+            Some(is_within) => introspection_list(name, times, is_within)?,
             None if CONNECTIONS.contains(&name) => (times * self.page_size(field), None),
             None => (times, None),
         };
@@ -196,23 +196,6 @@ impl<'a> Count<'a> {
             &field.selection_set.node,
             Place { depth: depth + 1, deepest, times, is_root: false, introspection },
         )
-    }
-
-    /// How many entries a field of introspection leads to, and whether a list of a type is on the way to them.
-    fn introspection_list(
-        &self,
-        name: &str,
-        times: usize,
-        is_within: bool,
-    ) -> Result<(usize, Option<bool>), DocumentError> {
-        let is_of_a_type = LISTS_OF_A_TYPE.contains(&name);
-        if is_of_a_type && is_within {
-            return Err(too_much(
-                "follows the schema from type to type: ask for the fields, values or types of one type at a time".to_owned(),
-            ));
-        }
-        let all = INTROSPECTION_LISTS.iter().find(|(list, _)| *list == name).map(|(_, all)| *all);
-        Ok((all.unwrap_or(times), Some(is_within || is_of_a_type)))
     }
 
     /// How many entries a page may have. One that is refused later has none that cost anything.
@@ -249,4 +232,21 @@ impl<'a> Count<'a> {
         }
         Ok(())
     }
+}
+
+/// How many entries a field of introspection leads to, and whether a list of a type is on the way to them.
+fn introspection_list(
+    name: &str,
+    times: usize,
+    is_within: bool,
+) -> Result<(usize, Option<bool>), DocumentError> {
+    let is_of_a_type = LISTS_OF_A_TYPE.contains(&name);
+    if is_of_a_type && is_within {
+        return Err(too_much(
+            "follows the schema from type to type: ask for the fields, values or types of one type at a time"
+                .to_owned(),
+        ));
+    }
+    let all = INTROSPECTION_LISTS.iter().find(|(list, _)| *list == name).map(|(_, all)| *all);
+    Ok((all.unwrap_or(times), Some(is_within || is_of_a_type)))
 }
