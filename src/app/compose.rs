@@ -179,6 +179,7 @@ fn services(
             refusals: shared.refusals.clone(),
             lifetimes: config.sessions.lifetimes,
             rotation: config.sessions.rotation,
+            cap: config.sessions.cap,
         },
         access: Access {
             clock: shared.clock.clone(),

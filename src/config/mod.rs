@@ -16,7 +16,7 @@ use secrecy::SecretString;
 
 use crate::domain::{
     CLOCK_SKEW, Lifetimes, LimitPolicy, LoginRequirement, Origins, PasswordPolicy, Rate, RetryPolicy,
-    RotationPolicy, TrustedProxies,
+    RotationPolicy, SessionCap, TrustedProxies,
 };
 
 pub use environment::Environment;
@@ -91,6 +91,8 @@ pub struct SessionsConfig {
     /// What a refresh may do. Read from `AUTHQL_REFRESH_REPLAY_WINDOW`, `AUTHQL_REFRESH_LOST_ANSWER` and, for logins too,
     /// `AUTHQL_LOGIN_REQUIRES`.
     pub rotation: RotationPolicy,
+    /// How many of them an account may have at once. Read from `AUTHQL_SESSIONS_PER_ACCOUNT`.
+    pub cap: SessionCap,
 }
 
 /// Passwords.
@@ -250,6 +252,9 @@ fn sessions(environment: &Environment) -> Result<SessionsConfig, ConfigError> {
             return Err(ConfigError::new("AUTHQL_LOGIN_REQUIRES", advice));
         }
     };
+    let cap = environment.number("AUTHQL_SESSIONS_PER_ACCOUNT", 100, 1, 10_000)?;
+    let cap = SessionCap::new(cap)
+        .ok_or_else(|| ConfigError::new("AUTHQL_SESSIONS_PER_ACCOUNT", "is zero: write 1 at least"))?;
     let longer = |name, than| {
         ConfigError::new(name, format!("is longer than {than}, and would have no effect: make it shorter"))
     };
@@ -270,6 +275,7 @@ fn sessions(environment: &Environment) -> Result<SessionsConfig, ConfigError> {
             idle,
             requirement,
         },
+        cap,
     })
 }
 

@@ -40,6 +40,7 @@ fn nothing_needs_to_be_set() {
     assert_eq!(config.sessions.lifetimes.access, TimeDelta::minutes(15));
     assert_eq!(config.sessions.lifetimes.absolute, TimeDelta::days(90));
     assert_eq!(config.passwords.memory_kib, 19_456);
+    assert_eq!(Some(config.sessions.cap), SessionCap::new(100));
 }
 
 #[test]
@@ -84,6 +85,8 @@ fn each_wrong_text_is_refused_by_name() {
         ("AUTHQL_REFRESH_TTL", "99999999999999999999d", "is no duration"),
         ("AUTHQL_REFRESH_REPLAY_WINDOW", "11m", "may be 0s to 10m"),
         ("AUTHQL_KEY_ROTATION", "59m", "may be 1h to 3650d"),
+        ("AUTHQL_SESSIONS_PER_ACCOUNT", "0", "is no number from 1 to 10000"),
+        ("AUTHQL_SESSIONS_PER_ACCOUNT", "10001", "is no number from 1 to 10000"),
         ("AUTHQL_PASSWORD_MIN_LENGTH", "7", "is no number from 8 to 128"),
         ("AUTHQL_HASH_LANES", "0", "is no number from 1 to 64"),
         ("AUTHQL_HASH_MEMORY", "1024", "is no number from 7168"),

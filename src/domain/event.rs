@@ -29,6 +29,8 @@ pub enum EventKind {
     LoggedOutEverywhere,
     /// A session was ended from another one.
     SessionRevoked,
+    /// A session made room for a new one: the account had more than it may have.
+    SessionDisplaced,
     /// An operator ended every session.
     SessionEndedByOperator,
     /// There were too many attempts.
@@ -74,7 +76,7 @@ pub enum EventOutcome {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Registered,
         Self::RegistrationRepeated,
         Self::EmailVerified,
@@ -86,6 +88,7 @@ impl EventKind {
         Self::LoggedOut,
         Self::LoggedOutEverywhere,
         Self::SessionRevoked,
+        Self::SessionDisplaced,
         Self::SessionEndedByOperator,
         Self::Throttled,
         Self::PasswordWrong,
@@ -119,6 +122,7 @@ impl EventKind {
             Self::LoggedOut => "logged_out",
             Self::LoggedOutEverywhere => "logged_out_everywhere",
             Self::SessionRevoked => "session_revoked",
+            Self::SessionDisplaced => "session_displaced",
             Self::SessionEndedByOperator => "session_ended_by_operator",
             Self::Throttled => "throttled",
             Self::PasswordWrong => "password_wrong",
@@ -161,6 +165,7 @@ impl EventKind {
             | Self::LoggedOut
             | Self::LoggedOutEverywhere
             | Self::SessionRevoked
+            | Self::SessionDisplaced
             | Self::SessionEndedByOperator
             | Self::PasswordResetRequested
             | Self::PasswordReset

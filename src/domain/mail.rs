@@ -13,6 +13,9 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::hours(4);
 /// pressed twice: the owner has the welcome and needs no further word.
 pub const REPETITION: TimeDelta = TimeDelta::minutes(10);
 
+/// How long after a [`MailKind::TooManySessions`] an account gets no other: one word is enough, however often it happens.
+pub const DISPLACEMENT_NOTICE_PERIOD: TimeDelta = TimeDelta::days(7);
+
 /// One mail, as it was queued. What it says is rendered from this when it is sent.
 #[derive(Debug, Clone)]
 pub struct Mail {
@@ -53,6 +56,8 @@ pub enum MailKind {
     EmailChanged,
     /// To the owner of a session that was ended because a used refresh token came back.
     SessionReuse,
+    /// To the owner of an account that had more sessions than it may have, so that a sign-in ended an older one.
+    TooManySessions,
     /// To the owner of an account that is no more.
     AccountDeleted,
 }
@@ -66,7 +71,7 @@ pub struct RetryPolicy {
 
 impl MailKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Welcome,
         Self::Verification,
         Self::AlreadyRegistered,
@@ -76,6 +81,7 @@ impl MailKind {
         Self::EmailChangeRequested,
         Self::EmailChanged,
         Self::SessionReuse,
+        Self::TooManySessions,
         Self::AccountDeleted,
     ];
 
@@ -92,6 +98,7 @@ impl MailKind {
             Self::EmailChangeRequested => "email_change_requested",
             Self::EmailChanged => "email_changed",
             Self::SessionReuse => "session_reuse",
+            Self::TooManySessions => "too_many_sessions",
             Self::AccountDeleted => "account_deleted",
         }
     }
@@ -125,6 +132,7 @@ impl MailKind {
             | Self::EmailChangeRequested
             | Self::EmailChanged
             | Self::SessionReuse
+            | Self::TooManySessions
             | Self::AccountDeleted => false,
         }
     }
@@ -141,6 +149,7 @@ impl MailKind {
             | Self::EmailChangeRequested
             | Self::EmailChanged
             | Self::SessionReuse
+            | Self::TooManySessions
             | Self::AccountDeleted => None,
         }
     }

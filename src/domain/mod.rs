@@ -3,6 +3,7 @@
 mod account;
 mod caller;
 mod device;
+mod displacement;
 mod email;
 mod event;
 mod id;
@@ -28,13 +29,14 @@ pub use account::{
 };
 pub use caller::{Caller, RequestId};
 pub use device::DeviceInfo;
+pub use displacement::{LiveSession, MAX_DISPLACED, SessionCap, SignInOrigin};
 pub use email::{EmailAddress, EmailAddressError};
 pub use event::{EventFilter, EventKind, EventOutcome, EventSubject, SecurityEvent};
 pub use id::{DeviceId, EventId, MailId, SessionId, UserId};
 pub use known_device::KnownDevice;
 pub use language::Language;
 pub use listing::{ListedSession, Listing, Page, PageEnd, SessionPlace};
-pub use mail::{GIVE_UP_AFTER, Mail, MailKind, REPETITION, RetryPolicy};
+pub use mail::{DISPLACEMENT_NOTICE_PERIOD, GIVE_UP_AFTER, Mail, MailKind, REPETITION, RetryPolicy};
 pub use mail_allowance::{Allowance, MAIL_DAY, MAIL_HOUR, MailHistory, MailRequester};
 pub use mail_record::{MailRecord, MailState};
 pub use mail_token::{MailToken, MailTokenDigest, MailTokenPurpose, PresentedMailToken};

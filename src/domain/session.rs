@@ -44,6 +44,8 @@ pub enum SessionEnd {
     Reuse,
     /// The account has a new password, and the session was opened with the old one.
     PasswordChanged,
+    /// A new session made one too many.
+    Displaced,
     /// An operator shut the account.
     Disabled,
     /// An operator ended all there were.
@@ -166,6 +168,7 @@ impl SessionEnd {
             Self::Revoked => EventKind::SessionRevoked,
             Self::Reuse => EventKind::RefreshTokenReused,
             Self::PasswordChanged => EventKind::PasswordChanged,
+            Self::Displaced => EventKind::SessionDisplaced,
             Self::Deleted => EventKind::AccountDeleted,
             Self::Disabled => EventKind::AccountDisabled,
             Self::Operator => EventKind::SessionEndedByOperator,
@@ -180,6 +183,7 @@ impl SessionEnd {
             Self::Revoked => "revoked",
             Self::Reuse => "reuse",
             Self::PasswordChanged => "password_changed",
+            Self::Displaced => "displaced",
             Self::Disabled => "disabled",
             Self::Operator => "operator",
             Self::Deleted => "deleted",

@@ -89,6 +89,8 @@ pub(super) enum SecurityEventKind {
     LoggedOutEverywhere,
     /// A session was ended from another one.
     SessionRevoked,
+    /// A session was ended because a new sign-in made one too many. `device` and `ipAddress` are those of the sign-in.
+    SessionDisplaced,
     /// An operator ended every session of every account.
     SessionEndedByOperator,
     /// There were too many attempts.

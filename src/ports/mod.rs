@@ -29,7 +29,9 @@ pub use mail::{
 pub use mail_ledger::MailLedger;
 pub use recovery::{Confirmed, MailTokens, Recovery, TokenMail};
 pub use retention::{Archive, Purged, Retention};
-pub use sessions::{EndCursor, News, Revocations, Rotation, SessionDirectory, Sessions, Subscription};
+pub use sessions::{
+    EndCursor, NewSession, News, Revocations, Rotation, SessionDirectory, Sessions, Started, Subscription,
+};
 pub use tokens::{KeyVault, NewKey, OpenKey, SealedSeed, SigningKeys, StoredKey, TokenError, Tokens};
 pub use user_directory::{AccountRecord, Addition, UserDirectory};
 

@@ -7,9 +7,32 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Unexpected;
 use crate::domain::{
-    Caller, Generation, ListedSession, MailId, Page, PasswordVersion, RefreshToken, RotationPolicy, Session,
-    SessionEnd, SessionId, SessionPlace, UserId,
+    Caller, DeviceId, Generation, ListedSession, MailId, Page, PasswordVersion, RefreshToken, RotationPolicy,
+    Session, SessionCap, SessionEnd, SessionId, SessionPlace, UserId,
 };
+
+/// A session that is to begin.
+#[derive(Debug)]
+pub struct NewSession {
+    /// The session.
+    pub session: Session,
+    /// Which password of the account was checked.
+    pub checked: PasswordVersion,
+    /// The device that it begins on, where that is known.
+    pub device: Option<DeviceId>,
+    /// How many live sessions the account may have, this one included.
+    pub cap: SessionCap,
+}
+
+/// A session has begun.
+#[derive(Debug)]
+#[must_use]
+pub struct Started {
+    /// The sessions that were ended to make room for it.
+    pub displaced: Vec<SessionId>,
+    /// The mail that its owner is owed about that.
+    pub notice: Option<MailId>,
+}
 
 /// What presenting a refresh token did.
 #[derive(Debug)]
@@ -27,17 +50,18 @@ pub enum Rotation {
 /// Sessions. Their rows are the truth about who is signed in.
 #[async_trait]
 pub trait Sessions: Send + Sync + 'static {
-    /// Stores a new session. [`Unexpected`] unless it is durable. `false`, and nothing is stored, where the account is shut or
+    /// Stores a new session. [`Unexpected`] unless it is durable. `None`, and nothing is stored, where the account is shut or
     /// gone, or its password is no longer the one that was checked: MUST be settled by one statement, so that no session
     /// survives a change of the password that it was opened with. Leaves [`EventKind::LoggedIn`].
     ///
+    /// Sessions over the cap end in the same transaction, those that [`SessionCap::displaced`] says; each has an event, and
+    /// their owner is owed one mail in [`DISPLACEMENT_NOTICE_PERIOD`]. Parallel calls, on any number of instances, MUST NOT
+    /// leave more than the cap, unless there were more by [`MAX_DISPLACED`] before.
+    ///
     /// [`EventKind::LoggedIn`]: crate::domain::EventKind::LoggedIn
-    async fn start(
-        &self,
-        session: &Session,
-        checked: PasswordVersion,
-        caller: &Caller,
-    ) -> Result<bool, Unexpected>;
+    /// [`DISPLACEMENT_NOTICE_PERIOD`]: crate::domain::DISPLACEMENT_NOTICE_PERIOD
+    /// [`MAX_DISPLACED`]: crate::domain::MAX_DISPLACED
+    async fn start(&self, new: &NewSession, caller: &Caller) -> Result<Option<Started>, Unexpected>;
 
     /// Presents a refresh token, as [`Session::judge`] says. Where it rotates, what the caller's device tells is stored in place of
     /// what an earlier request told; what it does not tell stays.

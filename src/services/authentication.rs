@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tracing::instrument;
 
 use crate::domain::{
-    Caller, EmailAddress, EventKind, EventSubject, Lifetimes, Password, RotationPolicy, Session, SessionEnd,
-    SessionId, TokenPair, User,
+    Caller, EmailAddress, EventKind, EventSubject, Lifetimes, Password, RotationPolicy, Session, SessionCap,
+    SessionEnd, SessionId, TokenPair, User, UserId,
 };
-use crate::ports::{Clock, Rotation, Sessions, Tokens, Unexpected};
+use crate::ports::{Clock, NewSession, Rotation, Sessions, Started, Tokens, Unexpected};
 use crate::services::limits::{Attempt, from_limit_error};
 use crate::services::passwords::Passwords;
 use crate::services::posting::Posting;
@@ -27,6 +27,7 @@ pub struct Authentication {
     pub(crate) posting: Arc<Posting>,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) rotation: RotationPolicy,
+    pub(crate) cap: SessionCap,
 }
 
 /// A session has begun.
@@ -120,15 +121,36 @@ impl Authentication {
         }
         let now = self.clock.now();
         let session = Session::start(user.id, self.lifetimes, now);
+        let device = self.limits.identify(&caller.device);
+        let new = NewSession {
+            session: session.clone(),
+            checked: checked.password_version,
+            device: device.as_ref().map(|device| device.id),
+            cap: self.cap,
+        };
         // Stored before it is signed: no token is about whose session could be lost.
-        if !self.sessions.start(&session, checked.password_version, caller).await? {
+        let Some(started) = self.sessions.start(&new, caller).await? else {
             self.refusals.note(EventKind::LoginFailed, EventSubject::Account(user.id), caller);
             return Err(LoginError::InvalidCredentials);
-        }
+        };
+        self.settle(user.id, started, caller).await;
         let tokens = self.tokens.issue(&session, now)?;
         events::log(EventKind::LoggedIn, Some(user.id), Some(session.id), caller);
-        let device_token = self.limits.remember(email, &caller.device);
+        let device_token = device.map(|device| self.limits.token(email, device));
         Ok(LoginSuccess { user, session_id: session.id, tokens, device_token })
+    }
+
+    /// Makes known what the start of a session has ended.
+    async fn settle(&self, owner: UserId, Started { displaced, notice }: Started, caller: &Caller) {
+        for session in &displaced {
+            events::log(EventKind::SessionDisplaced, Some(owner), Some(*session), caller);
+        }
+        if let Some(notice) = notice {
+            self.posting.announce(notice);
+        }
+        if !displaced.is_empty() {
+            self.mirror.revoke(&displaced).await;
+        }
     }
 
     /// Swaps a refresh token for the next pair. A repeat within the replay window gets the same refresh token again.

@@ -214,12 +214,21 @@ impl Limits {
         MailRequester { network: self.pseudonyms.of(&["mail requester", &network]), is_known: false }
     }
 
-    /// What this device shall keep, now that the account has signed in on it. `None` where accounts have no limits.
-    pub(crate) fn remember(&self, email: &EmailAddress, device: &DeviceInfo) -> Option<String> {
+    /// The device as its token names it, or a new one. `None` where accounts have no limits.
+    pub(crate) fn identify(&self, device: &DeviceInfo) -> Option<KnownDevice> {
         self.policy.account?;
         let known = device.token().and_then(|text| self.devices.read(text));
-        let known = known.unwrap_or_else(|| KnownDevice::new(DeviceId::generate(self.clock.now()), []));
-        Some(self.devices.write(&known.with(self.account(email))))
+        Some(known.unwrap_or_else(|| KnownDevice::new(DeviceId::generate(self.clock.now()), [])))
+    }
+
+    /// What this device shall keep, now that the account has signed in on it. `None` where accounts have no limits.
+    pub(crate) fn remember(&self, email: &EmailAddress, device: &DeviceInfo) -> Option<String> {
+        Some(self.token(email, self.identify(device)?))
+    }
+
+    /// The same for a device that has been [identified](Self::identify).
+    pub(crate) fn token(&self, email: &EmailAddress, device: KnownDevice) -> String {
+        self.devices.write(&device.with(self.account(email)))
     }
 
     /// What the account knows of where a request comes from, if it knows anything. The network is asked for in the

@@ -105,8 +105,8 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::domain::{Caller, PasswordVersion, RefreshToken, RotationPolicy, Session, SessionEnd};
-    use crate::ports::{EndCursor, Rotation};
+    use crate::domain::{Caller, RefreshToken, RotationPolicy, SessionEnd};
+    use crate::ports::{EndCursor, NewSession, Rotation, Started};
 
     /// A database that takes a statement and never answers. Nothing but a sighting is ever asked of it.
     struct Hanging;
@@ -117,7 +117,7 @@ mod tests {
 
     #[async_trait]
     impl Sessions for Hanging {
-        async fn start(&self, _: &Session, _: PasswordVersion, _: &Caller) -> Result<bool, Unexpected> {
+        async fn start(&self, _: &NewSession, _: &Caller) -> Result<Option<Started>, Unexpected> {
             Err(missing())
         }
         async fn rotate(

@@ -39,6 +39,7 @@ mod recovery;
 mod registration;
 mod repeated_events;
 mod revocation;
+mod session_cap;
 mod sessions;
 mod storm;
 mod transport;

@@ -215,7 +215,7 @@ fn templates_are_exported_to_be_changed_and_checked() {
         "{text}"
     );
 
-    assert_eq!(run(&["templates", "export", "all"]).1.lines().count(), 25);
+    assert_eq!(run(&["templates", "export", "all"]).1.lines().count(), 27);
     assert_eq!(
         run(&["templates", "check", "all"]),
         (Some(0), "All mails can be written with it.\n".to_owned())

@@ -13,6 +13,7 @@ mod password_failures;
 mod recovery;
 mod session_directory;
 mod session_ends;
+mod session_starts;
 mod sessions;
 mod signing_keys;
 mod user_directory;

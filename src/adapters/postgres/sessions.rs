@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{events, session_ends, unexpected};
+use super::{session_ends, session_starts, unexpected};
 use crate::domain::{
-    Caller, DeviceInfo, EventId, EventKind, Generation, LoginRequirement, PasswordVersion, RefreshToken,
-    RequestId, RotationPolicy, Session, SessionEnd, SessionId, Verdict,
+    Caller, DeviceInfo, Generation, LoginRequirement, RefreshToken, RotationPolicy, Session, SessionEnd,
+    SessionId, Verdict,
 };
-use crate::ports::{EndCursor, Rotation, Sessions, Unexpected};
+use crate::ports::{EndCursor, NewSession, Rotation, Sessions, Started, Unexpected};
 
 /// [`Sessions`] in the table `sessions`.
 pub struct PgSessions(pub(super) PgPool);
@@ -22,48 +22,8 @@ const MAX_ROUNDS: u32 = 8;
 
 #[async_trait]
 impl Sessions for PgSessions {
-    async fn start(
-        &self,
-        session: &Session,
-        checked: PasswordVersion,
-        caller: &Caller,
-    ) -> Result<bool, Unexpected> {
-        let kind = EventKind::LoggedIn;
-        // FOR SHARE waits for a change of the password or a deletion that is under way, and makes one that comes later wait,
-        // and find this session.
-        let started = sqlx::query!(
-            "WITH started AS (
-                 INSERT INTO sessions
-                    (id, user_id, generation, created_at, rotated_at, expires_at, absolute_expires_at, user_agent,
-                     ip_address)
-                 SELECT $1, users.id, $3, $4, $4, $5, $6, $7, $8
-                 FROM users
-                 WHERE users.id = $2 AND password_version = $9 AND disabled_at IS NULL
-                 FOR SHARE
-                 RETURNING id, user_id
-             )
-             INSERT INTO security_events
-                (id, user_id, session_id, kind, outcome, occurred_at, ip_address, user_agent, request_id)
-             SELECT $10, user_id, id, $11, $12, $4, $8, $7, $13
-             FROM started",
-            Uuid::from(session.id),
-            Uuid::from(session.user_id),
-            i32::from(session.generation),
-            session.rotated_at,
-            session.expires_at,
-            session.absolute_expires_at,
-            caller.device.user_agent(),
-            events::address(caller),
-            checked.0,
-            Uuid::from(EventId::generate(session.rotated_at)),
-            kind.as_str(),
-            kind.outcome().as_str(),
-            caller.request_id.as_ref().map(RequestId::as_str),
-        )
-        .execute(&self.0)
-        .await
-        .map_err(unexpected)?;
-        Ok(started.rows_affected() == 1)
+    async fn start(&self, new: &NewSession, caller: &Caller) -> Result<Option<Started>, Unexpected> {
+        session_starts::start(&self.0, new, caller).await
     }
 
     async fn rotate(

@@ -14,7 +14,7 @@ macro_rules! built_in {
 
 /// Everything that an operator's folder may hold, under the names it has there: the built-in templates, and a `brand.toml` that
 /// changes nothing.
-pub const FILES: [(&str, &str); 25] = built_in! {
+pub const FILES: [(&str, &str); 27] = built_in! {
     "brand.toml"
     "layout.html"
     "layout.txt"
@@ -28,6 +28,7 @@ pub const FILES: [(&str, &str); 25] = built_in! {
     "en/email_change_requested.jinja"
     "en/email_changed.jinja"
     "en/session_reuse.jinja"
+    "en/too_many_sessions.jinja"
     "en/account_deleted.jinja"
     "ru/common.jinja"
     "ru/welcome.jinja"
@@ -39,6 +40,7 @@ pub const FILES: [(&str, &str); 25] = built_in! {
     "ru/email_change_requested.jinja"
     "ru/email_changed.jinja"
     "ru/session_reuse.jinja"
+    "ru/too_many_sessions.jinja"
     "ru/account_deleted.jinja"
 };
 
