@@ -23,9 +23,9 @@ use crate::graphql::{self, TrustedDocuments};
 use crate::http::{self, HttpRules};
 use crate::ports::{Clock, Mailbox, RateLimiter, Sessions, Tokens, Users};
 use crate::services::{
-    Access, Accounts, Authentication, EventHistory, Failures, Health, Housekeeping, Limits, MailboxPage,
-    Mailing, Mirror, OwnSessions, PasswordRecovery, Passwords, Posting, Refusals, Registration, Services,
-    Sightings, Signing,
+    Access, Accounts, Authentication, Endings, EventHistory, Failures, Health, Housekeeping, Limits,
+    MailboxPage, Mailing, Mirror, OwnSessions, PasswordRecovery, Passwords, Posting, Refusals, Registration,
+    Services, Sightings, Signing,
 };
 
 /// What was put together.
@@ -65,6 +65,12 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let ttl = config.sessions.blacklist_ttl();
     let refusals = Arc::new(Refusals::new(clock.clone(), Arc::new(database.security_events())));
     let limits = Arc::new(limits(&config, &secrets, &clock, &database, limiter, &refusals));
+    let mirror = Arc::new(Mirror::new(revocations, sessions.clone(), clock.clone(), ttl));
+    let endings = Arc::new(Endings {
+        clock: clock.clone(),
+        rows: Arc::new(database.session_endings()),
+        mirror: mirror.clone(),
+    });
     let shared = Shared {
         clock: clock.clone(),
         passwords: Arc::new(Passwords {
@@ -78,7 +84,8 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
         users,
         posting: Arc::new(Posting { queue: queue.clone(), tokens: mail_tokens.clone() }),
         tokens,
-        mirror: Arc::new(Mirror::new(revocations, sessions.clone(), clock.clone(), ttl)),
+        mirror,
+        endings,
         sightings: Arc::new(Sightings::new(sessions.clone())),
         sessions,
         signing,
@@ -88,6 +95,7 @@ pub(super) async fn compose(config: Config, clock: Arc<dyn Clock>) -> Result<Com
     let housekeeping = Housekeeping {
         clock: clock.clone(),
         archive: Arc::new(database.archive()),
+        endings: shared.endings.clone(),
         recipients: config.mail.retention,
         events: config.event_retention,
     };
@@ -134,6 +142,7 @@ struct Shared {
     refusals: Arc<Refusals>,
     sessions: Arc<dyn Sessions>,
     mirror: Arc<Mirror>,
+    endings: Arc<Endings>,
     sightings: Arc<Sightings>,
     tokens: Arc<dyn Tokens>,
     posting: Arc<Posting>,
@@ -165,13 +174,14 @@ fn services(
             passwords: shared.passwords.clone(),
             posting: shared.posting.clone(),
             limits: shared.limits.clone(),
-            mirror: shared.mirror.clone(),
+            endings: shared.endings.clone(),
         },
         authentication: Authentication {
             clock: shared.clock.clone(),
             passwords: shared.passwords.clone(),
             sessions: shared.sessions.clone(),
             mirror: shared.mirror.clone(),
+            endings: shared.endings.clone(),
             sightings: shared.sightings.clone(),
             tokens: shared.tokens.clone(),
             posting: shared.posting.clone(),
@@ -196,7 +206,7 @@ fn services(
             passwords: shared.passwords.clone(),
             posting: shared.posting.clone(),
             limits: shared.limits.clone(),
-            mirror: shared.mirror.clone(),
+            endings: shared.endings.clone(),
             reveals_taken,
         },
         sessions: OwnSessions {

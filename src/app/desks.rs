@@ -12,14 +12,19 @@ use crate::adapters::password_hashing::KnownFormats;
 use crate::adapters::postgres::Database;
 use crate::config::{Config, PasswordsConfig};
 use crate::ports::Clock;
-use crate::services::{EventHistory, MailDesk, Mirror, PasswordChoice, SessionDesk, UserDesk};
+use crate::services::{Endings, EventHistory, MailDesk, Mirror, PasswordChoice, SessionDesk, UserDesk};
 
 pub(super) async fn users(config: &Config, clock: Arc<dyn Clock>) -> Result<UserDesk, StartError> {
     let database = database(config).await?;
+    let endings = Endings {
+        clock: clock.clone(),
+        rows: Arc::new(database.session_endings()),
+        mirror: Arc::new(mirror(config, &database, &clock)?),
+    };
     Ok(UserDesk {
         directory: Arc::new(database.user_directory()),
         formats: Arc::new(KnownFormats(passwords::peppers(&config.passwords)?)),
-        mirror: mirror(config, &database, &clock)?,
+        endings: Arc::new(endings),
         clock,
     })
 }

@@ -175,6 +175,24 @@ impl SessionEnd {
         }
     }
 
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::Logout,
+        Self::Revoked,
+        Self::Reuse,
+        Self::PasswordChanged,
+        Self::Displaced,
+        Self::Disabled,
+        Self::Operator,
+        Self::Deleted,
+    ];
+
+    /// The reason of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+
     /// Its name in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -213,6 +231,13 @@ mod tests {
         session.generation = Generation(generation);
         session.seen_generation = session.generation;
         (session, now)
+    }
+
+    #[test]
+    fn names_of_ends_are_read_back() {
+        for reason in SessionEnd::ALL {
+            assert_eq!(SessionEnd::parse(reason.as_str()), Some(reason));
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Unexpected;
 use super::recovery::{Confirmed, TokenMail};
+use super::{EndedBatch, Unexpected};
 use crate::domain::{
     Caller, EmailAddress, Locale, MailId, Password, PasswordPolicy, PasswordVersion, PersonName,
     PresentedMailToken, Requester, SessionId, User, UserId, Viewer, Weakness,
@@ -178,8 +178,8 @@ pub struct UpdatedProfile {
 /// was checked, or the account is gone.
 #[async_trait]
 pub trait AccountChanges: Send + Sync + 'static {
-    /// Sets another password, ends every session but `current`, makes every token that was mailed worthless, and queues the
-    /// mail `notice`. Answers the sessions that it ended.
+    /// Sets another password, kills every session but `current`, makes every token that was mailed worthless, and queues the
+    /// mail `notice`. Answers which sessions it ended, and what is left to end.
     async fn change_password(
         &self,
         checked: (UserId, PasswordVersion),
@@ -188,7 +188,7 @@ pub trait AccountChanges: Send + Sync + 'static {
         notice: MailId,
         caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<SessionId>>, Unexpected>;
+    ) -> Result<Option<EndedBatch>, Unexpected>;
 
     /// Queues the mail that `new` is confirmed with, and `notice` to the present address. Where `new` belongs to somebody
     /// else, its owner is owed an [`MailKind::AlreadyRegistered`] instead, as by [`Users::register`].
@@ -225,8 +225,8 @@ pub trait AccountChanges: Send + Sync + 'static {
         now: DateTime<Utc>,
     ) -> Result<Option<UpdatedProfile>, Unexpected>;
 
-    /// Deletes the account and everything personal in it, and queues the mail `notice`, which belongs to no account. Answers
-    /// the sessions that it ended.
+    /// Deletes the account and everything personal in it, and queues the mail `notice`, which belongs to no account. Until the
+    /// last session has ended, the account is shut. Answers which sessions it ended, and what is left to end.
     async fn delete(
         &self,
         checked: (UserId, PasswordVersion),
@@ -234,5 +234,5 @@ pub trait AccountChanges: Send + Sync + 'static {
         notice: MailId,
         caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<SessionId>>, Unexpected>;
+    ) -> Result<Option<EndedBatch>, Unexpected>;
 }

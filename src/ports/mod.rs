@@ -7,6 +7,7 @@ mod mail;
 mod mail_ledger;
 mod recovery;
 mod retention;
+mod session_endings;
 mod sessions;
 mod tokens;
 mod user_directory;
@@ -29,6 +30,7 @@ pub use mail::{
 pub use mail_ledger::MailLedger;
 pub use recovery::{Confirmed, MailTokens, Recovery, TokenMail};
 pub use retention::{Archive, Purged, Retention};
+pub use session_endings::{EndedBatch, EndingPlace, OwedEnds, SessionEndings};
 pub use sessions::{
     EndCursor, NewSession, News, Revocations, Rotation, SessionDirectory, Sessions, Started, Subscription,
 };

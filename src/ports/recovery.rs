@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Unexpected;
+use super::{EndedBatch, Unexpected};
 use crate::domain::{
     Caller, EmailAddress, EventKind, MailId, MailRequester, MailToken, MailTokenDigest, MailTokenPurpose,
-    PresentedMailToken, SessionId, User, UserId,
+    PresentedMailToken, User, UserId,
 };
 
 /// A mail that is to be queued with a token in it.
@@ -86,9 +86,9 @@ pub trait Recovery: Send + Sync + 'static {
         now: DateTime<Utc>,
     ) -> Result<Option<Confirmed>, Unexpected>;
 
-    /// Uses up a token, sets the password, ends every session, makes every other token of the account worthless, and queues
+    /// Uses up a token, sets the password, kills every session, makes every other token of the account worthless, and queues
     /// the mail `notice` about it, all in one transaction. Whoever got the mail has the address, so that is confirmed too.
-    /// Answers the sessions that it ended; `None` where the token does not work.
+    /// Answers which sessions it ended, and what is left to end; `None` where the token does not work.
     async fn reset_password(
         &self,
         token: PresentedMailToken,
@@ -96,5 +96,5 @@ pub trait Recovery: Send + Sync + 'static {
         notice: MailId,
         caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<SessionId>>, Unexpected>;
+    ) -> Result<Option<EndedBatch>, Unexpected>;
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Unexpected;
+use super::{EndedBatch, Unexpected};
 use crate::domain::{
     Caller, DeviceId, Generation, ListedSession, MailId, Page, PasswordVersion, RefreshToken, RotationPolicy,
     Session, SessionCap, SessionEnd, SessionId, SessionPlace, UserId,
@@ -86,14 +86,14 @@ pub trait Sessions: Send + Sync + 'static {
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected>;
 
-    /// Ends every live session of the account that this live session belongs to, for a logout. Answers those that this call
-    /// ended. Where it ended some, it leaves one event, that of this session.
+    /// Begins to end every live session of the account that this live session belongs to, for a logout, and leaves one event,
+    /// that of this session. Where this session has ended, answers what is left of such an end that is under way.
     async fn end_siblings(
         &self,
         id: SessionId,
         caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Vec<SessionId>, Unexpected>;
+    ) -> Result<EndedBatch, Unexpected>;
 
     /// Whether the session is live and its account active.
     async fn is_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Unexpected>;

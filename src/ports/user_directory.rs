@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Unexpected;
+use super::{EndedBatch, Unexpected};
 use crate::domain::{EmailAddress, SessionId, User, UserId};
 
 /// An account with everything that is kept of it, so that it can be moved from one server to another.
@@ -31,8 +31,8 @@ pub enum Addition {
 /// Accounts as an operator sees them. No method mails anybody. Each that changes an account MUST leave an event of it in the
 /// same transaction.
 ///
-/// A method that shuts or deletes an account MUST end its sessions in the same transaction, and answers those that were live;
-/// `None` where the address has no account.
+/// A method that shuts or deletes an account MUST kill its sessions in the same transaction, and answers what is left to end;
+/// `None` where the address has no account. Repeated, it answers what is still left.
 #[async_trait]
 pub trait UserDirectory: Send + Sync + 'static {
     /// Adds accounts in one transaction, and answers what became of each, in their order. Of several with the same address
@@ -47,7 +47,7 @@ pub trait UserDirectory: Send + Sync + 'static {
         &self,
         email: &EmailAddress,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<SessionId>>, Unexpected>;
+    ) -> Result<Option<EndedBatch>, Unexpected>;
 
     /// Opens an account that was shut. `false` where the address has none.
     async fn enable(&self, email: &EmailAddress, now: DateTime<Utc>) -> Result<bool, Unexpected>;
@@ -64,10 +64,10 @@ pub trait UserDirectory: Send + Sync + 'static {
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionId>, Unexpected>;
 
-    /// Deletes the account and everything personal in it.
+    /// Deletes the account and everything personal in it. Until the last session has ended, it is shut.
     async fn delete(
         &self,
         email: &EmailAddress,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<SessionId>>, Unexpected>;
+    ) -> Result<Option<EndedBatch>, Unexpected>;
 }

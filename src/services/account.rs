@@ -13,7 +13,7 @@ use crate::ports::{
 use crate::services::limits::{Attempt, from_limit_error};
 use crate::services::passwords::{Checked, ChoiceError, Passwords};
 use crate::services::posting::Posting;
-use crate::services::{Limits, MailTokenError, Mirror, RateLimited, events};
+use crate::services::{Endings, Limits, MailTokenError, RateLimited, events};
 
 /// The query `me`, and the use cases `changePassword`, `requestEmailChange`, `confirmEmailChange`, `updateProfile` and
 /// `deleteAccount`.
@@ -24,7 +24,7 @@ pub struct Accounts {
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) posting: Arc<Posting>,
-    pub(crate) mirror: Arc<Mirror>,
+    pub(crate) endings: Arc<Endings>,
     /// Whether whoever asks is told that an address is taken.
     pub(crate) reveals_taken: bool,
 }
@@ -126,8 +126,7 @@ impl Accounts {
         let Some(ended) = changed else { return Err(invalid) };
         log_viewer(EventKind::PasswordChanged, viewer, caller);
         self.posting.announce(notice);
-        self.mirror.revoke(&ended).await;
-        Ok(ended.len())
+        Ok(self.endings.finish(ended).await?)
     }
 
     /// Mails a token to the address that the account is to move to, and a word to the one it has. Where the new one belongs
@@ -232,8 +231,7 @@ impl Accounts {
         };
         log_viewer(EventKind::AccountDeleted, viewer, caller);
         self.posting.announce(notice);
-        self.mirror.revoke(&ended).await;
-        Ok(ended.len())
+        Ok(self.endings.finish(ended).await?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tracing::instrument;
 
 use crate::domain::{
@@ -12,7 +13,7 @@ use crate::ports::{Clock, NewSession, Rotation, Sessions, Started, Tokens, Unexp
 use crate::services::limits::{Attempt, from_limit_error};
 use crate::services::passwords::Passwords;
 use crate::services::posting::Posting;
-use crate::services::{Limits, Mirror, RateLimited, Refusals, Sightings, events};
+use crate::services::{Endings, Limits, Mirror, RateLimited, Refusals, Sightings, events};
 
 /// The use cases `login`, `refresh`, `logout` and `revokeSession`.
 pub struct Authentication {
@@ -22,6 +23,7 @@ pub struct Authentication {
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) mirror: Arc<Mirror>,
+    pub(crate) endings: Arc<Endings>,
     pub(crate) sightings: Arc<Sightings>,
     pub(crate) tokens: Arc<dyn Tokens>,
     pub(crate) posting: Arc<Posting>,
@@ -198,20 +200,33 @@ impl Authentication {
         };
         self.limits.reserve(Attempt::UseSession(session), caller).await?;
         let now = self.clock.now();
-        let (kind, ended) = if request.everywhere {
-            (EventKind::LoggedOutEverywhere, self.sessions.end_siblings(session, caller, now).await?)
-        } else {
-            let end = SessionEnd::Logout;
-            (end.event(), self.sessions.end(session, end, caller, now).await?)
-        };
+        if request.everywhere {
+            return self.end_everywhere(session, caller, now).await;
+        }
+        let ended = self.sessions.end(session, SessionEnd::Logout, caller, now).await?;
         if !ended.is_empty() {
-            events::log(kind, None, Some(session), caller);
+            events::log(SessionEnd::Logout.event(), None, Some(session), caller);
         }
         // Also when it had ended before: the request that ended it may have been cut off before it could tell the others.
-        let also = (!ended.contains(&session)).then_some(session);
-        let dead: Vec<SessionId> = ended.iter().copied().chain(also).collect();
-        self.mirror.revoke(&dead).await;
+        self.mirror.revoke(&[session]).await;
         Ok(ended.len())
+    }
+
+    async fn end_everywhere(
+        &self,
+        session: SessionId,
+        caller: &Caller,
+        now: DateTime<Utc>,
+    ) -> Result<usize, Unexpected> {
+        let mut ended = self.sessions.end_siblings(session, caller, now).await?;
+        if ended.count > 0 {
+            events::log(EventKind::LoggedOutEverywhere, None, Some(session), caller);
+        }
+        // As above.
+        if !ended.to_announce.contains(&session) {
+            ended.to_announce.push(session);
+        }
+        self.endings.finish(ended).await
     }
 
     fn session_of(&self, request: &LogoutRequest<'_>) -> Option<SessionId> {

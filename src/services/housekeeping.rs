@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::instrument;
 
 use crate::ports::{Archive, Clock, Purged, Retention, Unexpected};
+use crate::services::Endings;
 
 /// How often this instance tidies up.
 const PERIOD: Duration = Duration::from_mins(10);
@@ -26,6 +27,7 @@ const PASSWORD_FAILURES: TimeDelta = TimeDelta::days(90);
 pub struct Housekeeping {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) archive: Arc<dyn Archive>,
+    pub(crate) endings: Arc<Endings>,
     /// How long it can be seen to whom mails went.
     pub(crate) recipients: TimeDelta,
     /// How long it can be seen what happened to accounts, sessions and keys.
@@ -48,12 +50,13 @@ impl Housekeeping {
         }
     }
 
-    /// Forgets everything that is old enough.
+    /// Ends sessions whose end was begun and not finished, and forgets everything that is old enough.
     ///
     /// # Errors
     /// [`Unexpected`] when the database does not answer; what was forgotten until then stays so.
     #[instrument(name = "service.tidy", skip_all)]
     pub async fn tidy(&self) -> Result<(), Unexpected> {
+        self.endings.finish_owed().await?;
         let now = self.clock.now();
         let retention = Retention {
             recipients: now - self.recipients,

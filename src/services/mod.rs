@@ -4,6 +4,7 @@
 mod access;
 mod account;
 mod authentication;
+mod endings;
 mod events;
 mod failures;
 mod housekeeping;
@@ -46,6 +47,7 @@ pub use sightings::Sightings;
 pub use signing::{Signing, SigningError};
 pub use user_desk::{CreateUserError, ImportRefusal, Imported, UserDesk, UserDeskError};
 
+pub(crate) use endings::Endings;
 pub use passwords::PasswordChoice;
 pub(crate) use passwords::Passwords;
 pub(crate) use posting::Posting;

@@ -11,7 +11,7 @@ use crate::ports::{Clock, Recovery, Unexpected};
 use crate::services::limits::{Attempt, from_limit_error};
 use crate::services::passwords::{ChoiceError, Passwords};
 use crate::services::posting::Posting;
-use crate::services::{Limits, MailRequestError, Mirror, RateLimited, events};
+use crate::services::{Endings, Limits, MailRequestError, RateLimited, events};
 
 /// The use cases `requestPasswordReset` and `resetPassword`.
 pub struct PasswordRecovery {
@@ -20,7 +20,7 @@ pub struct PasswordRecovery {
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) posting: Arc<Posting>,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) mirror: Arc<Mirror>,
+    pub(crate) endings: Arc<Endings>,
 }
 
 /// The password is set.
@@ -102,10 +102,10 @@ impl PasswordRecovery {
         };
         events::log(EventKind::PasswordReset, Some(holder.id), None, caller);
         self.posting.announce(notice);
-        self.mirror.revoke(&ended).await;
+        let ended = self.endings.finish(ended).await?;
         self.limits.reset_failures(&holder.email, &caller.device).await;
         let device_token = self.limits.remember(&holder.email, &caller.device);
-        Ok(PasswordReset { ended: ended.len(), device_token })
+        Ok(PasswordReset { ended, device_token })
     }
 }
 

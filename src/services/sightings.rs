@@ -106,7 +106,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{Caller, RefreshToken, RotationPolicy, SessionEnd};
-    use crate::ports::{EndCursor, NewSession, Rotation, Started};
+    use crate::ports::{EndCursor, EndedBatch, NewSession, Rotation, Started};
 
     /// A database that takes a statement and never answers. Nothing but a sighting is ever asked of it.
     struct Hanging;
@@ -143,7 +143,7 @@ mod tests {
             _: SessionId,
             _: &Caller,
             _: DateTime<Utc>,
-        ) -> Result<Vec<SessionId>, Unexpected> {
+        ) -> Result<EndedBatch, Unexpected> {
             Err(missing())
         }
         async fn is_live(&self, _: SessionId, _: DateTime<Utc>) -> Result<bool, Unexpected> {

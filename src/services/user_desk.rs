@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use tracing::instrument;
 
 use super::passwords::{ChoiceError, known_of};
-use super::{Mirror, NewAccount, PasswordChoice};
-use crate::domain::{EmailAddress, Requester, SessionId, User, UserId, Weakness};
+use super::{Endings, NewAccount, PasswordChoice};
+use crate::domain::{EmailAddress, Requester, User, UserId, Weakness};
 use crate::ports::{AccountRecord, Addition, Clock, HashFormats, Unexpected, UnusableHash, UserDirectory};
 
 /// The commands `authql users …`. Nobody is mailed by any of them.
@@ -15,7 +15,7 @@ pub struct UserDesk {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) directory: Arc<dyn UserDirectory>,
     pub(crate) formats: Arc<dyn HashFormats>,
-    pub(crate) mirror: Mirror,
+    pub(crate) endings: Arc<Endings>,
 }
 
 /// What became of an account that was to be imported.
@@ -146,7 +146,7 @@ impl UserDesk {
     #[instrument(name = "service.disable_user", skip_all)]
     pub async fn disable(&self, email: &EmailAddress) -> Result<usize, UserDeskError> {
         let ended = self.directory.disable(email, self.clock.now()).await?.ok_or(UserDeskError::NotFound)?;
-        Ok(self.announce(ended).await)
+        Ok(self.endings.finish(ended).await?)
     }
 
     /// Opens an account that was shut. Its owner has to log in again.
@@ -169,14 +169,6 @@ impl UserDesk {
     #[instrument(name = "service.delete_user", skip_all)]
     pub async fn delete(&self, email: &EmailAddress) -> Result<usize, UserDeskError> {
         let ended = self.directory.delete(email, self.clock.now()).await?.ok_or(UserDeskError::NotFound)?;
-        Ok(self.announce(ended).await)
-    }
-
-    /// Tells running instances, which would read of it within a second otherwise.
-    async fn announce(&self, ended: Vec<SessionId>) -> usize {
-        if !ended.is_empty() {
-            self.mirror.revoke(&ended).await;
-        }
-        ended.len()
+        Ok(self.endings.finish(ended).await?)
     }
 }

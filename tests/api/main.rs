@@ -25,6 +25,7 @@ mod limits;
 mod logging;
 mod mail_desk;
 mod mailing;
+mod many_sessions;
 mod model;
 mod origins;
 mod overload;

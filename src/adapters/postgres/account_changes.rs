@@ -7,15 +7,15 @@ use uuid::Uuid;
 
 use super::again::again;
 use super::mailing::{NewMail, lock_mailbox};
-use super::session_ends::end_all;
 use super::users::{PgUsers, UserRow, address};
-use super::{breaks, events, mail_tokens, unexpected};
+use super::{breaks, events, mail_tokens, session_endings, unexpected};
 use crate::domain::{
     Caller, EmailAddress, EventId, EventKind, Locale, MailId, MailKind, MailTokenPurpose, PasswordVersion,
     PersonName, PresentedMailToken, RequestId, SessionEnd, SessionId, UserId, Viewer,
 };
 use crate::ports::{
-    AccountChanges, Confirmed, ProfileChange, Registered, TokenMail, Unexpected, UpdatedProfile, Users,
+    AccountChanges, Confirmed, EndedBatch, ProfileChange, Registered, TokenMail, Unexpected, UpdatedProfile,
+    Users,
 };
 
 /// [`AccountChanges`] in the table `users` and those that follow it.
@@ -31,7 +31,7 @@ impl AccountChanges for PgAccountChanges {
         notice: MailId,
         caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<SessionId>>, Unexpected> {
+    ) -> Result<Option<EndedBatch>, Unexpected> {
         let id = Uuid::from(id);
         again(|| async {
             let mut transaction = self.0.begin().await.map_err(unexpected)?;
@@ -49,8 +49,8 @@ impl AccountChanges for PgAccountChanges {
             if set.rows_affected() != 1 {
                 return Ok(None);
             }
-            let ended =
-                end_all(&mut transaction, id, Some(current), SessionEnd::PasswordChanged, now).await?;
+            let reason = SessionEnd::PasswordChanged;
+            let ended = session_endings::begin(&mut transaction, id, Some(current), reason, now).await?;
             mail_tokens::void(&mut transaction, id, &MailTokenPurpose::OF_WHO_HAS_THE_PASSWORD, now).await?;
             let kind = EventKind::PasswordChanged;
             events::leave(&mut transaction, kind, id, Some(current), caller, now).await?;
@@ -216,7 +216,7 @@ impl AccountChanges for PgAccountChanges {
         notice: MailId,
         caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<SessionId>>, Unexpected> {
+    ) -> Result<Option<EndedBatch>, Unexpected> {
         let id = Uuid::from(id);
         again(|| async {
             let mut transaction = self.0.begin().await.map_err(unexpected)?;
@@ -225,7 +225,7 @@ impl AccountChanges for PgAccountChanges {
                 "WITH account AS (
                  SELECT email, name, locale
                  FROM users
-                 WHERE id = $1 AND password_version = $2
+                 WHERE id = $1 AND password_version = $2 AND ending_sessions IS DISTINCT FROM 'deleted'
                  FOR UPDATE
              )
              INSERT INTO outbox (id, kind, recipient, recipient_name, locale, queued_at, due_at)
@@ -243,14 +243,9 @@ impl AccountChanges for PgAccountChanges {
             if told.rows_affected() != 1 {
                 return Ok(None);
             }
-            let ended = end_all(&mut transaction, id, None, SessionEnd::Deleted, now).await?;
             let kind = EventKind::AccountDeleted;
             events::leave(&mut transaction, kind, id, Some(current), caller, now).await?;
-            // A trigger forgets what is personal elsewhere, of that event too.
-            sqlx::query!("DELETE FROM users WHERE id = $1", id)
-                .execute(&mut *transaction)
-                .await
-                .map_err(unexpected)?;
+            let ended = session_endings::begin(&mut transaction, id, None, SessionEnd::Deleted, now).await?;
             transaction.commit().await.map_err(unexpected)?;
             Ok(Some(ended))
         })

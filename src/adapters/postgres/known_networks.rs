@@ -28,7 +28,7 @@ impl KnownNetworks for PgKnownNetworks {
                  FROM sessions
                  JOIN users ON users.id = sessions.user_id
                  WHERE email_canonical = $1
-                     AND ip_address::inet <<= $2::text::inet
+                     AND signed_in_from::inet <<= $2::text::inet
                      AND sessions.created_at <= $3
                      AND (ended_at IS NULL OR end_reason = 'logout')
              ) AS "is_known!""#,

@@ -12,6 +12,7 @@ mod outbox;
 mod password_failures;
 mod recovery;
 mod session_directory;
+mod session_endings;
 mod session_ends;
 mod session_starts;
 mod sessions;
@@ -38,6 +39,7 @@ pub use outbox::PgOutbox;
 pub use password_failures::PgPasswordFailures;
 pub use recovery::PgRecovery;
 pub use session_directory::PgSessionDirectory;
+pub use session_endings::PgSessionEndings;
 pub use sessions::PgSessions;
 pub use signing_keys::PgSigningKeys;
 pub use user_directory::PgUserDirectory;
@@ -169,6 +171,12 @@ impl Database {
     #[must_use]
     pub fn sessions(&self) -> PgSessions {
         PgSessions(self.pool.clone())
+    }
+
+    /// The same, where all of an account end.
+    #[must_use]
+    pub fn session_endings(&self) -> PgSessionEndings {
+        PgSessionEndings(self.pool.clone())
     }
 
     /// The same, as their owners see them.

@@ -7,14 +7,12 @@ use uuid::Uuid;
 
 use super::again::again;
 use super::mailing::{ALREADY_VERIFIED, NO_ACCOUNT, NewMail, lock_mailbox};
-use super::session_ends::end_all;
 use super::users::{UserRow, address};
-use super::{events, mail_tokens, unexpected};
+use super::{events, mail_tokens, session_endings, unexpected};
 use crate::domain::{
-    Caller, EmailAddress, EventKind, MailId, MailKind, MailTokenPurpose, PresentedMailToken, SessionEnd,
-    SessionId, User,
+    Caller, EmailAddress, EventKind, MailId, MailKind, MailTokenPurpose, PresentedMailToken, SessionEnd, User,
 };
-use crate::ports::{Confirmed, Recovery, TokenMail, Unexpected};
+use crate::ports::{Confirmed, EndedBatch, Recovery, TokenMail, Unexpected};
 
 /// [`Recovery`] in the tables `users`, `mail_tokens` and `outbox`.
 pub struct PgRecovery(pub(super) PgPool);
@@ -112,7 +110,7 @@ impl Recovery for PgRecovery {
         notice: MailId,
         caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<SessionId>>, Unexpected> {
+    ) -> Result<Option<EndedBatch>, Unexpected> {
         again(|| async {
             let mut transaction = self.0.begin().await.map_err(unexpected)?;
             let Some(holder) = mail_tokens::consume(&mut transaction, token, now).await? else {
@@ -137,8 +135,8 @@ impl Recovery for PgRecovery {
             if set.rows_affected() != 1 {
                 return Ok(None);
             }
-            let ended =
-                end_all(&mut transaction, holder.user_id, None, SessionEnd::PasswordChanged, now).await?;
+            let reason = SessionEnd::PasswordChanged;
+            let ended = session_endings::begin(&mut transaction, holder.user_id, None, reason, now).await?;
             mail_tokens::void(
                 &mut transaction,
                 holder.user_id,

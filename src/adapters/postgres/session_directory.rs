@@ -40,7 +40,11 @@ impl SessionDirectory for PgSessionDirectory {
             ListedRow,
             "SELECT id, user_agent, ip_address, created_at, rotated_at, expires_at
              FROM sessions
-             WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3",
+             WHERE id = $1
+                 AND user_id = $2
+                 AND ended_at IS NULL
+                 AND expires_at > $3
+                 AND epoch = (SELECT session_epoch FROM users WHERE users.id = $2)",
             Uuid::from(id),
             Uuid::from(owner),
             now,
@@ -67,6 +71,7 @@ impl PgSessionDirectory {
              WHERE user_id = $1
                  AND ended_at IS NULL
                  AND expires_at > $2
+                 AND epoch = (SELECT session_epoch FROM users WHERE users.id = $1)
                  AND (created_at, id) < (COALESCE($3, 'infinity'::timestamptz), $4::uuid)
                  AND (created_at, id) > (COALESCE($5, '-infinity'::timestamptz), $6::uuid)
              ORDER BY created_at DESC, id DESC
@@ -99,6 +104,7 @@ impl PgSessionDirectory {
              WHERE user_id = $1
                  AND ended_at IS NULL
                  AND expires_at > $2
+                 AND epoch = (SELECT session_epoch FROM users WHERE users.id = $1)
                  AND (created_at, id) < (COALESCE($3, 'infinity'::timestamptz), $4::uuid)
                  AND (created_at, id) > (COALESCE($5, '-infinity'::timestamptz), $6::uuid)
              ORDER BY created_at, id

@@ -1,13 +1,13 @@
 //! How sessions end, in Postgres, and how that is read.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::again::again;
 use super::{events, unexpected};
 use crate::domain::{
-    CLOCK_SKEW, Caller, EventId, EventKind, MailId, MailKind, RequestId, Session, SessionEnd, SessionId,
+    CLOCK_SKEW, Caller, EventId, MailId, MailKind, RequestId, Session, SessionEnd, SessionId,
 };
 use crate::ports::{EndCursor, Unexpected};
 
@@ -51,58 +51,6 @@ pub(super) async fn end(
     .await
     .map_err(unexpected)?;
     Ok(ended.into_iter().filter(|row| row.was_live).map(|row| row.id.into()).collect())
-}
-
-/// Ends all sessions of the account of this one.
-pub(super) async fn end_siblings(
-    pool: &PgPool,
-    id: SessionId,
-    caller: &Caller,
-    now: DateTime<Utc>,
-) -> Result<Vec<SessionId>, Unexpected> {
-    let kind = EventKind::LoggedOutEverywhere;
-    again(|| async {
-        let ended = sqlx::query!(
-            r#"WITH siblings AS (
-             SELECT id
-             FROM sessions
-             WHERE user_id = (
-                     SELECT user_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2
-                 )
-                 AND ended_at IS NULL
-             ORDER BY id
-             FOR UPDATE
-         ), ended AS (
-             UPDATE sessions
-             SET ended_at = $2, end_reason = $3
-             FROM siblings
-             WHERE sessions.id = siblings.id
-             RETURNING sessions.id, sessions.user_id, expires_at > $2 AS was_live
-         ), event AS (
-             INSERT INTO security_events
-                (id, user_id, session_id, kind, outcome, occurred_at, ip_address, user_agent, request_id)
-             SELECT $4, user_id, id, $5, $6, $2, $7, $8, $9
-             FROM ended
-             WHERE id = $1
-         )
-         SELECT id, was_live AS "was_live!"
-         FROM ended"#,
-            Uuid::from(id),
-            now,
-            SessionEnd::Logout.as_str(),
-            Uuid::from(EventId::generate(now)),
-            kind.as_str(),
-            kind.outcome().as_str(),
-            events::address(caller),
-            caller.device.user_agent(),
-            caller.request_id.as_ref().map(RequestId::as_str),
-        )
-        .fetch_all(pool)
-        .await
-        .map_err(unexpected)?;
-        Ok(ended.into_iter().filter(|row| row.was_live).map(|row| row.id.into()).collect())
-    })
-    .await
 }
 
 /// Ends a session that was judged at this generation, leaves an event, and queues the mail about it. `None` when it has changed since.
@@ -151,38 +99,6 @@ pub(super) async fn end_reused(
         Ok((queued.rows_affected() == 1).then_some(mail))
     })
     .await
-}
-
-/// Ends the live sessions of an account, but for one, inside of the transaction of what ends them. Answers which.
-pub(super) async fn end_all(
-    connection: &mut PgConnection,
-    user_id: Uuid,
-    but: Option<SessionId>,
-    reason: SessionEnd,
-    now: DateTime<Utc>,
-) -> Result<Vec<SessionId>, Unexpected> {
-    let ended = sqlx::query!(
-        r#"WITH living AS (
-             SELECT id
-             FROM sessions
-             WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2
-             ORDER BY id
-             FOR UPDATE
-         )
-         UPDATE sessions
-         SET ended_at = $3, end_reason = $4
-         FROM living
-         WHERE sessions.id = living.id
-         RETURNING sessions.id, expires_at > $3 AS "was_live!""#,
-        user_id,
-        but.map(Uuid::from),
-        now,
-        reason.as_str(),
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(unexpected)?;
-    Ok(ended.into_iter().filter(|row| row.was_live).map(|row| row.id.into()).collect())
 }
 
 /// Ends sessions of any account, by an operator. See [`UserDirectory::end_sessions`].
@@ -247,13 +163,15 @@ pub(super) async fn ended_since(
     cursor: Option<EndCursor>,
 ) -> Result<(Vec<SessionId>, EndCursor), Unexpected> {
     // Reads again what was written up to 30 seconds before the cursor: a statement may commit that long after it took
-    // the time. At first, what ended within the life of any access token, and clocks that differ.
+    // the time. At first, what ended within the life of any access token, and clocks that differ. Without those that were
+    // never refreshed and began before: no token of theirs is about, and they may be many.
     let row = sqlx::query!(
         r#"SELECT clock_timestamp() AS "read_at!",
              ARRAY(
                  SELECT id
                  FROM sessions
                  WHERE end_recorded_at > COALESCE($1::timestamptz - interval '30 seconds', now() - interval '20 minutes')
+                     AND (generation > 1 OR rotation_recorded_at > now() - interval '20 minutes')
              ) AS "ended!""#,
         cursor.map(|cursor| cursor.0),
     )

@@ -49,8 +49,8 @@ async fn insert(
         "WITH started AS (
              INSERT INTO sessions
                 (id, user_id, generation, created_at, rotated_at, expires_at, absolute_expires_at, user_agent,
-                 ip_address, signed_in_from, device_id)
-             SELECT $1, users.id, $3, $4, $4, $5, $6, $7, $8, $8, $14
+                 ip_address, signed_in_from, device_id, epoch)
+             SELECT $1, users.id, $3, $4, $4, $5, $6, $7, $8, $8, $14, session_epoch
              FROM users
              WHERE users.id = $2 AND password_version = $9 AND disabled_at IS NULL
              FOR NO KEY UPDATE
@@ -147,7 +147,11 @@ async fn live_others(
         LiveRow,
         r#"SELECT id, device_id, COALESCE(signed_in_from, ip_address) AS address, generation, rotated_at
          FROM sessions
-         WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND id <> $3
+         WHERE user_id = $1
+             AND ended_at IS NULL
+             AND expires_at > $2
+             AND epoch = (SELECT session_epoch FROM users WHERE users.id = $1)
+             AND id <> $3
          ORDER BY created_at, id
          LIMIT $4"#,
         Uuid::from(new.session.user_id),

@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{session_ends, session_starts, unexpected};
+use super::{session_endings, session_ends, session_starts, unexpected};
 use crate::domain::{
     Caller, DeviceInfo, Generation, LoginRequirement, RefreshToken, RotationPolicy, Session, SessionEnd,
     SessionId, Verdict,
 };
-use crate::ports::{EndCursor, NewSession, Rotation, Sessions, Started, Unexpected};
+use crate::ports::{EndCursor, EndedBatch, NewSession, Rotation, Sessions, Started, Unexpected};
 
 /// [`Sessions`] in the table `sessions`.
 pub struct PgSessions(pub(super) PgPool);
@@ -71,8 +71,8 @@ impl Sessions for PgSessions {
         id: SessionId,
         caller: &Caller,
         now: DateTime<Utc>,
-    ) -> Result<Vec<SessionId>, Unexpected> {
-        session_ends::end_siblings(&self.0, id, caller, now).await
+    ) -> Result<EndedBatch, Unexpected> {
+        session_endings::end_siblings(&self.0, id, caller, now).await
     }
 
     async fn is_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Unexpected> {
@@ -140,6 +140,7 @@ impl PgSessions {
                      SELECT FROM users
                      WHERE users.id = user_id
                          AND disabled_at IS NULL
+                         AND session_epoch = epoch
                          AND (email_verified_at IS NOT NULL OR NOT $7)
                  )
              RETURNING id, user_id, generation, seen_generation, rotated_at, expires_at, absolute_expires_at,
@@ -172,7 +173,10 @@ impl PgSessions {
                  extract(epoch FROM clock_timestamp() - rotation_recorded_at)::float8 AS "seconds_since_rotation!"
              FROM sessions
              JOIN users ON users.id = user_id
-             WHERE sessions.id = $1 AND disabled_at IS NULL AND (email_verified_at IS NOT NULL OR NOT $2)"#,
+             WHERE sessions.id = $1
+                 AND disabled_at IS NULL
+                 AND epoch = session_epoch
+                 AND (email_verified_at IS NOT NULL OR NOT $2)"#,
             Uuid::from(id),
             requirement == LoginRequirement::VerifiedEmail,
         )

@@ -8,13 +8,12 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::again::again;
-use super::session_ends::{self, end_all};
 use super::users::UserRow;
-use super::{events, unexpected};
+use super::{events, session_endings, session_ends, unexpected};
 use crate::domain::{
     Caller, EmailAddress, EventId, EventKind, PersonName, SessionEnd, SessionId, User, UserId,
 };
-use crate::ports::{AccountRecord, Addition, Unexpected, UserDirectory};
+use crate::ports::{AccountRecord, Addition, EndedBatch, Unexpected, UserDirectory};
 
 /// [`UserDirectory`] in the table `users`.
 pub struct PgUserDirectory(pub(super) PgPool);
@@ -120,24 +119,17 @@ impl UserDirectory for PgUserDirectory {
         &self,
         email: &EmailAddress,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<SessionId>>, Unexpected> {
+    ) -> Result<Option<EndedBatch>, Unexpected> {
         again(|| async {
             let mut transaction = self.0.begin().await.map_err(unexpected)?;
-            let Some(id) = lock(&mut transaction, email).await? else { return Ok(None) };
-            let ended = end_all(&mut transaction, id, None, SessionEnd::Disabled, now).await?;
-            let shut = sqlx::query!(
-                "UPDATE users
-             SET disabled_at = $2
-             WHERE id = $1 AND disabled_at IS NULL",
-                id,
-                now,
-            )
-            .execute(&mut *transaction)
-            .await
-            .map_err(unexpected)?;
-            if shut.rows_affected() == 1 {
-                leave(&mut transaction, EventKind::AccountDisabled, id, now).await?;
+            let account = lock(&mut transaction, email).await?.filter(|account| !account.is_being_deleted());
+            let Some(account) = account else { return Ok(None) };
+            if account.is_disabled {
+                return Ok(Some(account.unfinished()));
             }
+            let ended =
+                session_endings::begin(&mut transaction, account.id, None, SessionEnd::Disabled, now).await?;
+            leave(&mut transaction, EventKind::AccountDisabled, account.id, now).await?;
             transaction.commit().await.map_err(unexpected)?;
             Ok(Some(ended))
         })
@@ -147,7 +139,8 @@ impl UserDirectory for PgUserDirectory {
     async fn enable(&self, email: &EmailAddress, now: DateTime<Utc>) -> Result<bool, Unexpected> {
         again(|| async {
             let mut transaction = self.0.begin().await.map_err(unexpected)?;
-            let Some(id) = lock(&mut transaction, email).await? else { return Ok(false) };
+            let account = lock(&mut transaction, email).await?.filter(|account| !account.is_being_deleted());
+            let Some(Account { id, .. }) = account else { return Ok(false) };
             let opened = sqlx::query!(
                 "UPDATE users
              SET disabled_at = NULL
@@ -186,17 +179,16 @@ impl UserDirectory for PgUserDirectory {
         &self,
         email: &EmailAddress,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<SessionId>>, Unexpected> {
+    ) -> Result<Option<EndedBatch>, Unexpected> {
         again(|| async {
             let mut transaction = self.0.begin().await.map_err(unexpected)?;
-            let Some(id) = lock(&mut transaction, email).await? else { return Ok(None) };
-            let ended = end_all(&mut transaction, id, None, SessionEnd::Deleted, now).await?;
-            leave(&mut transaction, EventKind::AccountDeleted, id, now).await?;
-            // A trigger forgets what is personal elsewhere.
-            sqlx::query!("DELETE FROM users WHERE id = $1", id)
-                .execute(&mut *transaction)
-                .await
-                .map_err(unexpected)?;
+            let Some(account) = lock(&mut transaction, email).await? else { return Ok(None) };
+            if account.is_being_deleted() {
+                return Ok(Some(account.unfinished()));
+            }
+            leave(&mut transaction, EventKind::AccountDeleted, account.id, now).await?;
+            let ended =
+                session_endings::begin(&mut transaction, account.id, None, SessionEnd::Deleted, now).await?;
             transaction.commit().await.map_err(unexpected)?;
             Ok(Some(ended))
         })
@@ -238,13 +230,36 @@ async fn leave_added(
     Ok(())
 }
 
+/// An account whose row is locked.
+struct Account {
+    id: Uuid,
+    is_disabled: bool,
+    session_epoch: i32,
+    ending_sessions: Option<String>,
+}
+
+impl Account {
+    /// Whether nothing but the deletion of many sessions keeps it.
+    fn is_being_deleted(&self) -> bool {
+        self.ending_sessions.as_deref() == Some(SessionEnd::Deleted.as_str())
+    }
+
+    /// What is left of an end of its sessions that was begun earlier.
+    fn unfinished(&self) -> EndedBatch {
+        let is_ending = self.ending_sessions.is_some();
+        let rest = is_ending.then(|| session_endings::owed(self.id, self.session_epoch));
+        EndedBatch { rest, ..EndedBatch::default() }
+    }
+}
+
 /// Locks the account with this address, so that no session of it starts before the transaction is over.
-async fn lock(connection: &mut PgConnection, email: &EmailAddress) -> Result<Option<Uuid>, Unexpected> {
-    sqlx::query_scalar!(
-        "SELECT id
+async fn lock(connection: &mut PgConnection, email: &EmailAddress) -> Result<Option<Account>, Unexpected> {
+    sqlx::query_as!(
+        Account,
+        r#"SELECT id, disabled_at IS NOT NULL AS "is_disabled!", session_epoch, ending_sessions
          FROM users
          WHERE email_canonical = $1
-         FOR UPDATE",
+         FOR UPDATE"#,
         email.canonical(),
     )
     .fetch_optional(connection)
