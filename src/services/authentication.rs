@@ -201,7 +201,7 @@ impl Authentication {
         self.limits.reserve(Attempt::UseSession(session), caller).await?;
         let now = self.clock.now();
         if request.everywhere {
-            return self.end_everywhere(session, caller, now).await;
+            return Ok(self.end_everywhere(session, caller, now).await?);
         }
         let ended = self.sessions.end(session, SessionEnd::Logout, caller, now).await?;
         if !ended.is_empty() {
