@@ -29,6 +29,7 @@ FROM debian:bookworm-slim
 # The root certificates that SMTP over TLS is checked against; the package would bring OpenSSL's tools along.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out /
+COPY LICENSE-APACHE LICENSE-MIT THIRD-PARTY-NOTICES.md /usr/share/doc/authql/
 
 # A number, so that an orchestrator can see that it is not root. Nothing in the image belongs to it, and authql writes
 # no file when DATABASE_URL is set: the file system may be read-only.

@@ -13,6 +13,7 @@ use super::error::HttpError;
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What GraphiQL may do: run our scripts and speak to us. The hash is that of the one style that its dialogs put into the
 /// page; `vendor/PROVENANCE.md` says how to find that of another version.
@@ -30,7 +31,8 @@ enum Content {
 
 use Content::{Gzip, Plain};
 
-const GRAPHIQL: [Asset; 6] = [
+/// What GraphiQL is made of, and under which licences: their texts go wherever the files go.
+const GRAPHIQL: [Asset; 12] = [
     Asset("authql.js", SCRIPT, Plain(include_bytes!("pages/graphiql/authql.js"))),
     Asset("authql.css", CSS, Plain(include_bytes!("pages/graphiql/authql.css"))),
     Asset("graphiql.min.js", SCRIPT, Gzip(include_bytes!("pages/graphiql/vendor/graphiql.min.js.gz"))),
@@ -44,6 +46,24 @@ const GRAPHIQL: [Asset; 6] = [
         "react-dom.production.min.js",
         SCRIPT,
         Gzip(include_bytes!("pages/graphiql/vendor/react-dom.production.min.js.gz")),
+    ),
+    Asset("PROVENANCE.md", TEXT, Plain(include_bytes!("pages/graphiql/vendor/PROVENANCE.md"))),
+    Asset("graphiql.LICENSE.txt", TEXT, Plain(include_bytes!("pages/graphiql/vendor/graphiql.LICENSE.txt"))),
+    Asset("react.LICENSE.txt", TEXT, Plain(include_bytes!("pages/graphiql/vendor/react.LICENSE.txt"))),
+    Asset(
+        "react-dom.LICENSE.txt",
+        TEXT,
+        Plain(include_bytes!("pages/graphiql/vendor/react-dom.LICENSE.txt")),
+    ),
+    Asset(
+        "Apache-2.0.LICENSE.txt",
+        TEXT,
+        Plain(include_bytes!("pages/graphiql/vendor/Apache-2.0.LICENSE.txt")),
+    ),
+    Asset(
+        "fira-code.LICENSE.txt",
+        TEXT,
+        Plain(include_bytes!("pages/graphiql/vendor/fira-code.LICENSE.txt")),
     ),
 ];
 
