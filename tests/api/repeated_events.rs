@@ -30,6 +30,7 @@ async fn done_once(app: &TestApp, kind: EventKind, command: impl Fn(&[&str]) -> 
     };
     match kind {
         EventKind::Registered
+        | EventKind::SessionDisplaced
         | EventKind::LoggedIn
         | EventKind::PasswordResetRequested
         | EventKind::PasswordChanged
