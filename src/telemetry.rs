@@ -21,7 +21,7 @@ pub use self::queue::LogGuard;
 use self::queue::Queue;
 use crate::config::{LogConfig, LogFormat};
 
-/// Libraries that log what they send, below `info`: mails, to whom, and the tokens in them (SECURITY.md AUD-3, AUD-4).
+/// Libraries that log what they send, below `info`: mails, to whom, and the tokens in them (docs/security.md AUD-3, AUD-4).
 const TALKATIVE: [&str; 1] = ["lettre"];
 
 /// Starts logging to `sink`, which is standard error outside tests. To be called once. What is waiting when the guard is

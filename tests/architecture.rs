@@ -1,4 +1,4 @@
-//! The layers of DESIGN.md §1, kept by reading the sources.
+//! The layers of docs/design.md#layers, kept by reading the sources.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

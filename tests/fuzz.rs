@@ -1,5 +1,5 @@
 //! What strangers write, as no client would write it: nothing of it may panic, and what is taken for good is good
-//! (SECURITY.md GQL-12, MAI-5, PWD-10).
+//! (docs/security.md GQL-12, MAI-5, PWD-10).
 
 use authql::adapters::device_tokens::HmacDeviceTokens;
 use authql::adapters::jwt::JwtTokens;

@@ -1,4 +1,4 @@
-//! A panic that has something secret in its message shows it nowhere (SECURITY.md AUD-3).
+//! A panic that has something secret in its message shows it nowhere (docs/security.md AUD-3).
 //!
 //! In a process of its own: what panics say is settled for all of a process.
 

@@ -1,5 +1,5 @@
 //! Whether the time of an answer tells who has an account: pairs of requests in turns, one about an account and one about
-//! nobody (SECURITY.md REG-2, LOG-2).
+//! nobody (docs/security.md REG-2, LOG-2).
 
 use std::time::{Duration, Instant};
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::ports::Clock;
 
 /// The machine's wall clock, kept from stepping back while this process runs: tokens that it has just issued would be of
-/// the future, sessions would live longer, and mail would wait (FAULTS.md F25).
+/// the future, sessions would live longer, and mail would wait (docs/faults.md F25).
 pub struct SystemClock(Mutex<(Instant, DateTime<Utc>)>);
 
 impl SystemClock {

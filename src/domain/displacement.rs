@@ -1,4 +1,4 @@
-//! Which sessions make room when an account has more than it may have (SECURITY.md BUD-7).
+//! Which sessions make room when an account has more than it may have (docs/security.md BUD-7).
 
 use std::num::NonZeroU32;
 

@@ -1,4 +1,4 @@
-//! E-mail addresses: what is accepted, and which spellings are the same account (SECURITY.md REG-5, REG-6).
+//! E-mail addresses: what is accepted, and which spellings are the same account (docs/security.md REG-5, REG-6).
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};

@@ -1,4 +1,4 @@
-//! One-time tokens that travel by mail: what each is good for, and for how long (SECURITY.md REG-8).
+//! One-time tokens that travel by mail: what each is good for, and for how long (docs/security.md REG-8).
 
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};

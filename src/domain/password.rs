@@ -1,4 +1,4 @@
-//! Passwords: which texts can be one, and which are too easy to guess (SECURITY.md PWD-1 to PWD-5).
+//! Passwords: which texts can be one, and which are too easy to guess (docs/security.md PWD-1 to PWD-5).
 
 use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::UnicodeNormalization;
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(judge("correct horse battery staple"), Ok(()));
     }
 
-    /// SECURITY.md PWD-5: of the most common ones of breaches, in the order of that list.
+    /// PWD-5: of the most common ones of breaches, in the order of that list.
     #[test]
     fn what_attackers_try_first_is_refused_however_good_it_looks() {
         let common = "123456789 password 12345678 1234567890 qwertyuiop 987654321 1q2w3e4r5t 1q2w3e4r 1qaz2wsx qwerty123 \

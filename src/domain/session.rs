@@ -1,4 +1,4 @@
-//! Sessions: one sign-in on one device, and what presenting one of its refresh tokens means (DESIGN.md §3).
+//! Sessions: one sign-in on one device, and what presenting one of its refresh tokens means (docs/design.md#sessions).
 
 use std::time::Duration;
 

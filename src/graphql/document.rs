@@ -1,4 +1,4 @@
-//! What a document may ask for, decided before anything of it is validated or run (SECURITY.md LOG-6, GQL-2, GQL-7).
+//! What a document may ask for, decided before anything of it is validated or run (docs/security.md LOG-6, GQL-2, GQL-7).
 //!
 //! Fragments are followed as often as they are spread, so that a few lines cannot stand for a million fields; whatever has
 //! been followed so far stops the count as soon as it is too much.

@@ -1,4 +1,4 @@
-//! Cookie mode: a browser keeps the refresh token in a cookie that no script can read (SECURITY.md CSR-2, CSR-5, LOG-9).
+//! Cookie mode: a browser keeps the refresh token in a cookie that no script can read (docs/security.md CSR-2, CSR-5, LOG-9).
 //!
 //! A request asks for it with a header, which no page can send to another origin without being allowed to first, and is
 //! refused unless it comes from a page of ours. Without the header no cookie is read and none is set.

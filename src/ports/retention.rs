@@ -39,7 +39,7 @@ pub struct Purged {
     pub password_failures: u64,
 }
 
-/// What is forgotten in the course of time (SECURITY.md DAT-2, MAI-8).
+/// What is forgotten in the course of time (docs/security.md DAT-2, MAI-8).
 #[async_trait]
 pub trait Archive: Send + Sync + 'static {
     /// Forgets some of what is older, a limited number of rows of each kind, so that no statement takes long. Answers how many;

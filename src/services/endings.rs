@@ -1,4 +1,4 @@
-//! Ending all sessions of an account, however many there are (SECURITY.md BUD-7).
+//! Ending all sessions of an account, however many there are (docs/security.md BUD-7).
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! Forgetting what is of no use any longer, so that neither the database nor what is known of people grows without end
-//! (SECURITY.md DAT-2, MAI-8).
+//! (docs/security.md DAT-2, MAI-8).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Which generations of tokens have been seen, noted off the requests' own path.
 //!
-//! A refresh whose answer was lost may be repeated for as long as nobody has shown what it issued (DESIGN.md §3). So the
+//! A refresh whose answer was lost may be repeated for as long as nobody has shown what it issued (docs/design.md#sessions). So the
 //! first sight of a generation is written down, once, together with others.
 
 use std::collections::HashMap;

@@ -23,7 +23,7 @@ pub(super) fn log(panic: &PanicHookInfo<'_>) {
 }
 
 /// What a panic says, if it stands in the source like that. Anything else may hold what a client or a server has sent, such
-/// as the error that was unwrapped (SECURITY.md AUD-3).
+/// as the error that was unwrapped (docs/security.md AUD-3).
 fn message(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&'static str>().copied().unwrap_or(WITHHELD)
 }

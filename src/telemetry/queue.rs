@@ -1,4 +1,4 @@
-//! The queue in front of the log, so that whoever logs never waits for it (SECURITY.md AUD-5).
+//! The queue in front of the log, so that whoever logs never waits for it (docs/security.md AUD-5).
 //!
 //! A pipe that nobody reads holds up whoever writes into it, and a full disk refuses. So a thread of its own writes, and what
 //! does not fit into the queue is counted. The library tracing-appender counts lines instead of bytes, is silent about those

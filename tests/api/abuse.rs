@@ -1,4 +1,4 @@
-//! Documents that ask for too much (SECURITY.md LOG-6, GQL-1 to GQL-4, GQL-7). None is run, and the process lives.
+//! Documents that ask for too much (docs/security.md LOG-6, GQL-1 to GQL-4, GQL-7). None is run, and the process lives.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! The guard in front of `me` (SECURITY.md TOK-9, TOK-11, TOK-12).
+//! The guard in front of `me` (docs/security.md TOK-9, TOK-11, TOK-12).
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

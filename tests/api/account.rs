@@ -1,4 +1,4 @@
-//! What people change about their accounts (SECURITY.md PWD-11, REF-7, OUT-6, DAT-1; FAULTS.md F28).
+//! What people change about their accounts (docs/security.md PWD-11, REF-7, OUT-6, DAT-1; docs/faults.md F28).
 
 use std::fmt::Write;
 

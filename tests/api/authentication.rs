@@ -1,4 +1,4 @@
-//! Starting, continuing and ending sessions (SECURITY.md LOG, REF, OUT).
+//! Starting, continuing and ending sessions (docs/security.md LOG, REF, OUT).
 
 use std::collections::HashSet;
 
@@ -246,7 +246,7 @@ in_both_modes! {
     }
 }
 
-/// RFC 9700 4.14.2 across instances, and DESIGN.md §3: one living branch, whoever is asked.
+/// RFC 9700 4.14.2 across instances, and docs/design.md#sessions: one living branch, whoever is asked.
 #[tokio::test]
 async fn two_instances_rotate_a_token_once() {
     let Some(app) = TestApp::on_servers().await else { return };
@@ -272,7 +272,7 @@ async fn a_logout_on_one_instance_is_known_to_the_other() {
     assert!((900..=960).contains(&ttl), "{ttl}");
 }
 
-/// FAULTS.md F28: whichever comes first at the row, nothing lives after a logout that was answered.
+/// docs/faults.md F28: whichever comes first at the row, nothing lives after a logout that was answered.
 #[tokio::test]
 async fn no_refresh_outruns_a_logout() {
     let Some(app) = TestApp::on_servers().await else { return };

@@ -1,4 +1,4 @@
-//! A database that was brought back from a backup (SECURITY.md DAT-3).
+//! A database that was brought back from a backup (docs/security.md DAT-3).
 
 use std::path::Path;
 

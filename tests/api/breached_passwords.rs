@@ -1,4 +1,4 @@
-//! Passwords that were found in data breaches (SECURITY.md PWD-5).
+//! Passwords that were found in data breaches (docs/security.md PWD-5).
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What only a browser can tell (SECURITY.md CSR-4, CSR-5), and npm's audit of GraphQL over HTTP (GQL-9).
+//! What only a browser can tell (docs/security.md CSR-4, CSR-5), and npm's audit of GraphQL over HTTP (GQL-9).
 
 use crate::support::{Edge, Mode, Node, Program, TestApp, find_one_of, program};
 

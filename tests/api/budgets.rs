@@ -1,4 +1,4 @@
-//! No lane is free (SECURITY.md BUD-2): each mutation of the schema, with each kind of argument, by each kind of caller, meets
+//! No lane is free (docs/security.md BUD-2): each mutation of the schema, with each kind of argument, by each kind of caller, meets
 //! `RATE_LIMITED` when it is repeated. A mutation without a row here fails.
 
 use std::collections::BTreeSet;

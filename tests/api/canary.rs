@@ -1,4 +1,4 @@
-//! What is secret is in no log and in no answer about a failure, however much is logged and whatever fails (SECURITY.md AUD-2,
+//! What is secret is in no log and in no answer about a failure, however much is logged and whatever fails (docs/security.md AUD-2,
 //! AUD-3, AUD-4).
 
 use serde_json::{Value, json};

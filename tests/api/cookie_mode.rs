@@ -1,4 +1,4 @@
-//! Browsers that keep their refresh token in a cookie (SECURITY.md CSR-2, CSR-5, LOG-9).
+//! Browsers that keep their refresh token in a cookie (docs/security.md CSR-2, CSR-5, LOG-9).
 
 use chrono::TimeDelta;
 use reqwest::StatusCode;

@@ -1,4 +1,4 @@
-//! nginx.conf in front of the program, on the machine's own nginx, over HTTPS (SECURITY.md TLS-2, TLS-4, TLS-5, LOG-7).
+//! nginx.conf in front of the program, on the machine's own nginx, over HTTPS (docs/security.md TLS-2, TLS-4, TLS-5, LOG-7).
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,4 @@
-//! What happened, as the person sees it and as the operator does (SECURITY.md AUD-1, AUD-5, DAT-1, DAT-2).
+//! What happened, as the person sees it and as the operator does (docs/security.md AUD-1, AUD-5, DAT-1, DAT-2).
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What must survive (FAULTS.md F1, F2, F4, F9, F18): Redis and Postgres killed, flushed, shut and hung.
+//! What must survive (docs/faults.md F1, F2, F4, F9, F18): Redis and Postgres killed, flushed, shut and hung.
 
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ async fn without_postgres_the_answer_is_unavailable_and_never_unauthenticated() 
     assert_eq!(tokens.refresh(&app).await.me(&app).await, Some(ada.email));
 }
 
-/// FAULTS.md F8: the statement is committed, and nobody hears of it. The program reaches Postgres over a line that freezes
+/// F8: the statement is committed, and nobody hears of it. The program reaches Postgres over a line that freezes
 /// once what was sent has gone out.
 #[tokio::test]
 async fn a_refresh_whose_commit_was_not_heard_is_answered_by_its_repetition() {
@@ -133,7 +133,7 @@ async fn a_refresh_whose_commit_was_not_heard_is_answered_by_its_repetition() {
     successor.refresh(&sister).await;
 }
 
-/// FAULTS.md F8, for a registration: its owner has one account and one mail, and the repetition is answered as the first would
+/// F8, for a registration: its owner has one account and one mail, and the repetition is answered as the first would
 /// have been.
 #[tokio::test]
 async fn a_registration_whose_commit_was_not_heard_is_answered_by_its_repetition() {
@@ -176,7 +176,7 @@ async fn a_registration_whose_commit_was_not_heard_is_answered_by_its_repetition
     assert_eq!((app.mails("suppressed").await, app.letters().await.len()), (1, 1));
 }
 
-/// FAULTS.md F9: the line to Postgres hangs with a statement on it.
+/// F9: the line to Postgres hangs with a statement on it.
 #[tokio::test]
 async fn a_database_that_hangs_is_not_waited_for_without_end() {
     let Some((app, sister, line)) = instance_on_a_line().await else { return };

@@ -1,5 +1,5 @@
 //! Documents that are made from the schema at random, variables that fit and do not, and headers that no client sends
-//! (SECURITY.md GQL-10, GQL-12, PWD-10). Whatever comes, the server answers, and nothing of its inside can be read in it.
+//! (docs/security.md GQL-10, GQL-12, PWD-10). Whatever comes, the server answers, and nothing of its inside can be read in it.
 
 use std::fmt::Write;
 use std::future::ready;

@@ -1,4 +1,4 @@
-//! Signing keys over their life, on several instances (SECURITY.md KEY-2, KEY-3, TOK-5; issue 3).
+//! Signing keys over their life, on several instances (docs/security.md KEY-2, KEY-3, TOK-5).
 
 use std::path::Path;
 use std::process::Output;

@@ -1,4 +1,4 @@
-//! Guessing and flooding (SECURITY.md LOG-3, LOG-4, LOG-5, LOG-7, REF-11, REG-10, OPS-4; FAULTS.md F1, F2): attackers get slow,
+//! Guessing and flooding (docs/security.md LOG-3, LOG-4, LOG-5, LOG-7, REF-11, REG-10, OPS-4; docs/faults.md F1, F2): attackers get slow,
 //! typed, equal answers, and the person under attack logs in as usual.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! A log that nobody reads, or a full disk, holds nothing up (SECURITY.md AUD-5, FAULTS.md F37).
+//! A log that nobody reads, or a full disk, holds nothing up (docs/security.md AUD-5, docs/faults.md F37).
 
 use std::fs::File;
 use std::io::{PipeReader, pipe};

@@ -1,4 +1,4 @@
-//! What became of mails, as an operator sees it, and what they can do about it (SECURITY.md MAI; issue 4).
+//! What became of mails, as an operator sees it, and what they can do about it (docs/security.md MAI).
 
 use std::path::Path;
 use std::process::Output;

@@ -1,4 +1,4 @@
-//! The way of a mail (SECURITY.md MAI, FAULTS.md F13 to F16, F20). On a real SMTP conversation.
+//! The way of a mail (docs/security.md MAI, docs/faults.md F13 to F16, F20). On a real SMTP conversation.
 
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
@@ -144,7 +144,7 @@ async fn mail_on_its_way_is_handed_back_at_the_end_and_sent_by_the_next() {
     assert_eq!(app.letters_to(&ada.email, 1).await.len(), 1);
 }
 
-/// FAULTS.md F13: the wait grows with each try, nothing is lost, and what has waited arrives once.
+/// F13: the wait grows with each try, nothing is lost, and what has waited arrives once.
 #[tokio::test]
 async fn mail_waits_longer_and_longer_while_its_server_is_down() {
     let Some(mut app) = TestApp::on_servers().await else { return };

@@ -1,4 +1,4 @@
-//! Any number of sessions of an account ends (SECURITY.md BUD-7).
+//! Any number of sessions of an account ends (docs/security.md BUD-7).
 
 use std::path::Path;
 

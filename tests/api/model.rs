@@ -1,5 +1,5 @@
 //! A session against a plain model of it: whatever order refreshes, replays, thefts, logouts, waits and losses come in, the
-//! server does what the table of DESIGN.md §3 says.
+//! server does what the table of docs/design.md#sessions says.
 
 use chrono::TimeDelta;
 use proptest::prelude::*;

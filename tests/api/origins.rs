@@ -1,4 +1,4 @@
-//! Front ends on other origins than the API's (SECURITY.md CSR-4).
+//! Front ends on other origins than the API's (docs/security.md CSR-4).
 
 use reqwest::{Method, Response};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! More than can be done (SECURITY.md PWD-7, PWD-8, GQL-8, OPS-1; FAULTS.md F11, F32, F33, F35, F38): what is answered is answered
+//! More than can be done (docs/security.md PWD-7, PWD-8, GQL-8, OPS-1; docs/faults.md F11, F32, F33, F35, F38): what is answered is answered
 //! well, the rest is asked to wait, and nothing is left behind.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! What the owner of an account can always do, with an attack on it going on (SECURITY.md BUD-5, LOG-5): log in where they have
+//! What the owner of an account can always do, with an attack on it going on (docs/security.md BUD-5, LOG-5): log in where they have
 //! been before, and set a new password by mail.
 
 use chrono::TimeDelta;

@@ -1,4 +1,4 @@
-//! The pages for people: where links of mails lead, and the mailbox (SECURITY.md REG-8, TLS-2).
+//! The pages for people: where links of mails lead, and the mailbox (docs/security.md REG-8, TLS-2).
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A panic while a request is answered is a fault of ours for that request, and for nothing else (FAULTS.md F36).
+//! A panic while a request is answered is a fault of ours for that request, and for nothing else (docs/faults.md F36).
 //!
 //! It needs no code that panics on demand: a moment that Postgres knows and chrono does not, `infinity`, makes the library
 //! panic that reads the row, while it holds a connection.

@@ -1,4 +1,4 @@
-//! Which passwords there can be, and that nothing of them is lost (SECURITY.md PWD-1, PWD-2, PWD-4, PWD-5, PWD-10).
+//! Which passwords there can be, and that nothing of them is lost (docs/security.md PWD-1, PWD-2, PWD-4, PWD-5, PWD-10).
 
 use serde_json::{Value, json};
 

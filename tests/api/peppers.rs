@@ -1,4 +1,4 @@
-//! Passwords whose hashes need a secret that is not in the database (SECURITY.md PWD-9, LOG-1).
+//! Passwords whose hashes need a secret that is not in the database (docs/security.md PWD-9, LOG-1).
 
 use std::fs;
 use std::path::Path;

@@ -313,7 +313,7 @@ async fn a_kill_between_a_registration_and_its_mail_loses_no_mail() {
     assert_eq!(program.wait().await.code(), Some(0));
 }
 
-/// FAULTS.md F18: killed with the mail in its hands.
+/// docs/faults.md F18: killed with the mail in its hands.
 #[tokio::test]
 async fn a_mail_whose_worker_was_killed_is_sent_by_the_next() {
     let Some(mut app) = TestApp::on_servers().await else { return };
@@ -335,7 +335,7 @@ async fn a_mail_whose_worker_was_killed_is_sent_by_the_next() {
     assert_eq!((app.mails("sent").await, sink.letters().len()), (1, 1));
 }
 
-/// FAULTS.md F19: killed when the server has taken the mail, before that could be recorded.
+/// F19: killed when the server has taken the mail, before that could be recorded.
 #[tokio::test]
 async fn a_worker_that_was_killed_before_it_could_record_makes_one_duplicate() {
     let Some(mut app) = TestApp::on_servers().await else { return };

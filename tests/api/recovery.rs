@@ -1,4 +1,4 @@
-//! Confirming an address, and getting back in without the password (SECURITY.md REG-8, REG-9, PWD-11, MAI-6, MAI-8).
+//! Confirming an address, and getting back in without the password (docs/security.md REG-8, REG-9, PWD-11, MAI-6, MAI-8).
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -181,7 +181,7 @@ in_both_modes! {
     }
 }
 
-/// SECURITY.md REG-9.
+/// REG-9.
 mod where_a_confirmed_address_is_required {
     use super::*;
 
@@ -203,7 +203,7 @@ mod where_a_confirmed_address_is_required {
     }
 }
 
-/// SECURITY.md REG-1: told only where the operator has chosen to tell.
+/// REG-1: told only where the operator has chosen to tell.
 mod where_a_taken_address_is_revealed {
     use super::*;
 

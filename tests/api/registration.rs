@@ -1,4 +1,4 @@
-//! Creating accounts (SECURITY.md REG).
+//! Creating accounts (docs/security.md REG).
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -149,7 +149,7 @@ authql · отправлено на ada@example.com";
     }
 }
 
-/// FAULTS.md F29.
+/// docs/faults.md F29.
 #[tokio::test]
 async fn two_instances_make_one_account_of_an_address() {
     let Some(app) = TestApp::on_servers().await else { return };

@@ -1,4 +1,4 @@
-//! What happens again is no storm of events (SECURITY.md BUD-7, AUD-5).
+//! What happens again is no storm of events (docs/security.md BUD-7, AUD-5).
 
 use authql::domain::{EventId, EventKind};
 use authql::ports::Clock;

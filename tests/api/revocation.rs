@@ -1,4 +1,4 @@
-//! Revocation at once, everywhere, whatever fails (SECURITY.md OUT, FAULTS.md F1 to F5, F31).
+//! Revocation at once, everywhere, whatever fails (docs/security.md OUT, docs/faults.md F1 to F5, F31).
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! An account has no more sessions than it may have, and a stranger cannot push its owner out (SECURITY.md BUD-7).
+//! An account has no more sessions than it may have, and a stranger cannot push its owner out (docs/security.md BUD-7).
 
 use chrono::TimeDelta;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! People see their sessions and end them (SECURITY.md OUT).
+//! People see their sessions and end them (docs/security.md OUT).
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
 //! Ten thousand refreshes that race, repeat themselves and are interrupted, over two instances, with Redis killed and
-//! started again meanwhile: no session is lost that was not revoked, and none lives that was (FAULTS.md F1, F26, F27, F28).
+//! started again meanwhile: no session is lost that was not revoked, and none lives that was (docs/faults.md F1, F26, F27, F28).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! GraphQL over HTTP (SECURITY.md CSR-1, CSR-2, GQL-1, GQL-4, GQL-5, GQL-9, TLS-2, TLS-3), health, and the pages.
+//! GraphQL over HTTP (docs/security.md CSR-1, CSR-2, GQL-1, GQL-4, GQL-5, GQL-9, TLS-2, TLS-3), health, and the pages.
 
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Accounts as an operator handles them (SECURITY.md PWD-6, LOG-2, OUT-6; issue 4).
+//! Accounts as an operator handles them (docs/security.md PWD-6, LOG-2, OUT-6).
 
 use std::fs;
 use std::io::Write;

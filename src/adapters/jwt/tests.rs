@@ -1,4 +1,4 @@
-//! Forged, confused and malformed tokens (SECURITY.md TOK-1 to TOK-5, TOK-7).
+//! Forged, confused and malformed tokens (docs/security.md TOK-1 to TOK-5, TOK-7).
 
 use aws_lc_rs::signature::KeyPair;
 use secrecy::SecretBox;

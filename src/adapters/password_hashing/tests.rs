@@ -162,7 +162,7 @@ fn what_is_no_whole_hash_is_refused_at_import() {
     assert_eq!(vet(&format!("$scrypt${}", "a".repeat(10_000))), Err(UnusableHash::Unknown));
 }
 
-/// SECURITY.md PWD-9. The pepper is argon2's secret value, so that any implementation verifies with it.
+/// docs/security.md PWD-9. The pepper is argon2's secret value, so that any implementation verifies with it.
 #[test]
 fn a_hash_with_a_pepper_is_that_of_the_reference_implementation() {
     // `argon2_ctx` of the reference implementation, with PEPPER as its secret; the key id by HMAC-SHA256 in Python.
@@ -208,7 +208,7 @@ fn hashes_of_other_programs_are_given_the_pepper() {
     assert_eq!(lane.verify(&password("correct horse"), Some(bcrypt)).unwrap(), Match::Outdated);
 }
 
-/// SECURITY.md LOG-2, for accounts whose pepper is lost.
+/// LOG-2, for accounts whose pepper is lost.
 #[test]
 fn a_hash_whose_pepper_is_not_here_costs_what_an_unknown_account_does() {
     let phc = lane_with(Some(PEPPER), None).0.hash(&password("correct horse")).unwrap();
@@ -311,7 +311,7 @@ async fn what_is_pushed_out_of_the_queue_is_refused_and_nothing_else_is() {
     lane.join().unwrap();
 }
 
-/// SECURITY.md BUD-3.
+/// BUD-3.
 #[tokio::test]
 async fn a_login_does_not_wait_for_the_flood_of_another_network() {
     let lanes = idle_lanes();

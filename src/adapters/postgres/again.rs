@@ -1,4 +1,4 @@
-//! What Postgres has rolled back is done again (FAULTS.md F12).
+//! What Postgres has rolled back is done again (docs/faults.md F12).
 
 use std::future::Future;
 

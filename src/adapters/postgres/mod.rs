@@ -123,7 +123,7 @@ impl Database {
         let mut connection =
             connecting.await.map_err(|_| DatabaseError::Silent)?.map_err(MigrateError::from)?;
         // Also where there is nothing to do, the library wants to create its table, which a server's role may not be
-        // allowed to do (SECURITY.md KEY-4). And one that is newer than this program is no hindrance to it.
+        // allowed to do (docs/security.md KEY-4). And one that is newer than this program is no hindrance to it.
         if !is_up_to_date(&mut connection).await {
             MIGRATIONS.run(&mut connection).await?;
         }

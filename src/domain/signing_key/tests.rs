@@ -1,4 +1,4 @@
-//! The life of keys, step by step (SECURITY.md KEY-2, KEY-3).
+//! The life of keys, step by step (docs/security.md KEY-2, KEY-3).
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a login costs, counted instead of timed (SECURITY.md LOG-2).
+//! What a login costs, counted instead of timed (docs/security.md LOG-2).
 
 use std::sync::Mutex;
 
@@ -127,7 +127,7 @@ async fn every_refused_login_costs_one_verification() {
     assert_eq!(login(Some(account(None, false))).await, cost(None), "imported without a password");
 }
 
-/// SECURITY.md PWD-6. The hasher of this world makes no new hashes.
+/// PWD-6. The hasher of this world makes no new hashes.
 #[tokio::test]
 async fn no_login_fails_because_its_hash_could_not_be_renewed() {
     assert!(login(Some(account(Some("right once"), false))).await.0);

@@ -1,4 +1,4 @@
-//! People who go about their business while something fails: FAULTS.md asks for each row quiet and under load.
+//! People who go about their business while something fails: docs/faults.md asks for each row quiet and under load.
 
 use std::cell::Cell;
 

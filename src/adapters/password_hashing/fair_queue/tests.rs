@@ -75,7 +75,7 @@ fn networks_take_turns_at_each_level() {
     assert_eq!(queue.len(), 0);
 }
 
-/// SECURITY.md BUD-3. The first of the two is the one that the lane was at.
+/// docs/security.md BUD-3. The first of the two is the one that the lane was at.
 #[test]
 fn a_login_waits_for_two_hashes_of_a_flood_at_most() {
     let [flood, home] = ["2001:db8:1", "2001:db8:2"];

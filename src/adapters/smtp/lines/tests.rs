@@ -1,4 +1,4 @@
-//! Time limits of each step, and which lines are used again (SECURITY.md MAI-7, FAULTS.md F16).
+//! Time limits of each step, and which lines are used again (docs/security.md MAI-7, docs/faults.md F16).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
