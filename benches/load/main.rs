@@ -1,15 +1,18 @@
 //! What the whole server does, on this machine: `cargo bench --bench load`. Starts the program as often as it needs it, with
 //! nothing configured but Redis where there is one.
 //!
-//! `-- attack`, `-- honest` and `-- oracle` are its parts: what it does under attack, what being prepared for that costs others, and what
-//! the time of an answer tells.
+//! Its parts: `-- attack`, what it does under attack; `-- honest`, what being prepared for that costs others; `-- oracle`, what the
+//! time of an answer tells; `-- worst`, the costliest value of each argument; `-- owner`, what the owner of an account notices.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 
 mod attack;
 mod honest;
+mod latency;
 mod oracle;
+mod owner;
 mod server;
+mod worst;
 
 fn main() {
     let is_wanted = |part: &str| {
@@ -25,6 +28,12 @@ fn main() {
         }
         if is_wanted("attack") {
             attack::run().await;
+        }
+        if is_wanted("worst") {
+            worst::run().await;
+        }
+        if is_wanted("owner") {
+            owner::run().await;
         }
     });
 }

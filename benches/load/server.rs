@@ -66,6 +66,49 @@ impl Server {
         login["data"]["login"]["tokens"]["accessToken"].as_str().unwrap().to_owned()
     }
 
+    /// An account of somebody at this address, who signs in once.
+    pub(super) async fn sign_up_at(&self, email: &str, address: &str) {
+        let query = "mutation ($input: RegisterInput!) { register(input: $input) { __typename } }";
+        let input = json!({"email": email, "password": PASSWORD});
+        self.ask(json!({"query": query, "variables": {"input": input}}), None, address).await;
+        self.login(email, PASSWORD, address).await;
+    }
+
+    /// Logs Ada in on a device that may be known; answers what it is to keep as well.
+    pub(super) async fn login_on(&self, device: Option<&str>, address: &str) -> (Value, Option<String>) {
+        self.login_as("ada@example.com", device, address).await
+    }
+
+    /// The same of anybody.
+    pub(super) async fn login_as(
+        &self,
+        email: &str,
+        device: Option<&str>,
+        address: &str,
+    ) -> (Value, Option<String>) {
+        let input = json!({"email": email, "password": PASSWORD});
+        let body = json!({"query": LOGIN, "variables": {"input": input}});
+        let mut request = self.client.post(&self.url).header("X-Forwarded-For", address).json(&body);
+        if let Some(token) = device {
+            request = request.header("X-Device-Token", token);
+        }
+        let response = request.send().await.unwrap();
+        let token = response.headers().get("x-device-token").map(|token| token.to_str().unwrap().to_owned());
+        (response.json().await.unwrap(), token)
+    }
+
+    /// Asks for another path than the API's.
+    pub(super) async fn get(&self, path: &str) {
+        let url = self.url.replace("/graphql", path);
+        self.client.get(url).send().await.unwrap().bytes().await.unwrap();
+    }
+
+    /// The same, and reads the answer.
+    pub(super) async fn get_json(&self, path: &str) -> Value {
+        let url = self.url.replace("/graphql", path);
+        self.client.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
     /// Runs a statement in its private database.
     pub(super) async fn run(&self, statement: &'static str) {
         let data = self.folder.path().join("data");
@@ -78,10 +121,22 @@ impl Server {
 
     /// The processor time of all its threads so far, those of PostgreSQL and Redis left out.
     pub(super) fn processor_time(&self) -> Duration {
+        self.time_of_threads(|_| true)
+    }
+
+    /// The same without the hashing lanes.
+    pub(super) fn processor_time_outside_lanes(&self) -> Duration {
+        self.time_of_threads(|name| !name.starts_with("hashing"))
+    }
+
+    fn time_of_threads(&self, counts: impl Fn(&str) -> bool) -> Duration {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         let times = tasks.filter_map(|task| {
-            let schedule = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-            schedule.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+            let folder = task.ok()?.path();
+            let name = std::fs::read_to_string(folder.join("comm")).ok()?;
+            let schedule = std::fs::read_to_string(folder.join("schedstat")).ok()?;
+            let time = schedule.split(' ').next()?.parse().ok().map(Duration::from_nanos)?;
+            counts(&name).then_some(time)
         });
         times.sum()
     }

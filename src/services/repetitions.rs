@@ -1,4 +1,4 @@
-//! What comes again and again is told once and then counted, so that a flood of requests is no flood of lines (SECURITY.md
+//! What comes again and again is told once and then counted, so that a flood of requests is no flood of lines (docs/security.md
 //! AUD-5, BUD-7).
 
 use std::collections::HashMap;

@@ -222,7 +222,7 @@ async fn a_transaction_that_a_deadlock_rolled_back_is_done_again() {
     let everywhere = json!({"refreshToken": first.refresh, "everywhere": true});
     let (ended, ()) = tokio::join!(
         app.mutate("logout", everywhere, None),
-        psql.lock_crosswise(&app, "%WITH siblings%", "SELECT FROM sessions FOR UPDATE")
+        psql.lock_crosswise(&app, ENDS_SESSIONS, "SELECT FROM sessions FOR UPDATE")
     );
     assert_eq!(ended["endedSessions"], 2, "{ended}");
     assert!(first.me(&app).await.is_none() && second.me(&app).await.is_none());
@@ -232,13 +232,16 @@ async fn a_transaction_that_a_deadlock_rolled_back_is_done_again() {
     let change = json!({"currentPassword": ada.password, "newPassword": "a quite different staple"});
     let (changed, ()) = tokio::join!(
         app.mutate("changePassword", change, Some(&first.access)),
-        psql.lock_crosswise(&app, "%WITH living%", "SELECT FROM users FOR UPDATE")
+        psql.lock_crosswise(&app, ENDS_SESSIONS, "SELECT FROM users FOR UPDATE")
     );
     assert_eq!(changed["__typename"], "ChangePasswordSuccess", "{changed}");
     assert!(first.me(&app).await.is_some() && second.me(&app).await.is_none());
     let told = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM outbox WHERE kind = 'password_changed'");
     assert_eq!(told.fetch_one(&mut app.database().await).await.unwrap(), 1);
 }
+
+/// What the statement that ends sessions has, and no other.
+const ENDS_SESSIONS: &str = "%num_nonnulls(user_agent, ip_address, signed_in_from%FOR UPDATE%";
 
 /// Somebody's transaction.
 struct Psql(sqlx::PgConnection);

@@ -70,14 +70,14 @@ async fn samples_of_all_mails_are_there_in_each_language() {
     for (language, greeting) in [("en", "Hello Ada,"), ("ru", "Здравствуйте, Ада!")] {
         let of_language: Vec<&Value> =
             mails.iter().filter(|mail| text(mail, "id").starts_with(&format!("{language}/"))).collect();
-        assert_eq!(of_language.len(), 10);
+        assert_eq!(of_language.len(), 11);
         for mail in of_language {
             assert_eq!(text(mail, "id"), format!("{language}/{}", text(mail, "kind")));
             assert!(text(mail, "text").starts_with(greeting), "{mail}");
             assert!(text(mail, "html").contains(&format!("<html lang=\"{language}\">")), "{mail}");
         }
     }
-    assert_eq!(mails.len(), 20);
+    assert_eq!(mails.len(), 22);
 }
 
 /// An operator who works on templates sees each change at once; mails are written as they were checked at the start.

@@ -9,8 +9,9 @@ use super::fair_queue::{self, FairQueue};
 use crate::domain::{Password, PasswordPolicy, Requester, Weakness};
 use crate::ports::{Match, Unexpected};
 
-/// How many passwords may wait for each lane: about a second of work at the default cost. The known have half of it.
-const QUEUE_PER_LANE: usize = 64;
+/// How many passwords may wait for each lane: about two seconds of work at the default cost. The known have half of
+/// it, so that what either class waits for is one.
+const QUEUE_PER_LANE: usize = 128;
 
 /// Where an answer goes. It goes nowhere when nobody waits any longer.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Unexpected>>;

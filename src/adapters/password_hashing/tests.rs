@@ -285,22 +285,22 @@ fn retry_after(answer: Result<String, Unexpected>) -> Duration {
 #[tokio::test]
 async fn what_does_not_fit_into_the_queue_is_refused() {
     let lanes = idle_lanes();
-    let _flood = waiting(&lanes, &[from("192.0.2.1"); 32]);
-    let answer = lanes.hash(password("correct horse"), from("192.0.2.1")).await;
-    assert_eq!(retry_after(answer), Duration::from_millis(32 * 20));
-    let _known = waiting(&lanes, &[Requester { is_known: true, ..from("192.0.2.1") }; 32]);
+    let _flood = waiting(&lanes, &[from("192.0.2.1"); 64]);
     let answer = lanes.hash(password("correct horse"), from("192.0.2.1")).await;
     assert_eq!(retry_after(answer), Duration::from_millis(64 * 20));
+    let _known = waiting(&lanes, &[Requester { is_known: true, ..from("192.0.2.1") }; 64]);
+    let answer = lanes.hash(password("correct horse"), from("192.0.2.1")).await;
+    assert_eq!(retry_after(answer), Duration::from_millis(128 * 20));
 }
 
 #[tokio::test]
 async fn what_is_pushed_out_of_the_queue_is_refused_and_nothing_else_is() {
     let lanes = idle_lanes();
-    let mut flood = waiting(&lanes, &[from("192.0.2.1"); 32]);
+    let mut flood = waiting(&lanes, &[from("192.0.2.1"); 64]);
     let mut login = waiting(&lanes, &[from("198.51.100.1")]);
     let (number, answer) = flood.next().now_or_never().flatten().expect("one is pushed out");
-    assert_eq!(number, 31, "the newest");
-    assert_eq!(retry_after(answer), Duration::from_millis(32 * 20));
+    assert_eq!(number, 63, "the newest");
+    assert_eq!(retry_after(answer), Duration::from_millis(64 * 20));
     let lane = start_lane(&lanes);
     login.next().await.unwrap().1.unwrap();
     while let Some((_, answer)) = flood.next().await {
@@ -330,10 +330,10 @@ async fn a_login_does_not_wait_for_the_flood_of_another_network() {
 #[tokio::test]
 async fn a_client_that_has_gone_leaves_its_place() {
     let lanes = idle_lanes();
-    drop(waiting(&lanes, &[from("192.0.2.1"); 32]));
-    let _others = waiting(&lanes, &[from("192.0.2.1"); 32]);
+    drop(waiting(&lanes, &[from("192.0.2.1"); 64]));
+    let _others = waiting(&lanes, &[from("192.0.2.1"); 64]);
     let answer = lanes.hash(password("correct horse"), from("192.0.2.1")).await;
-    assert_eq!(retry_after(answer), Duration::from_millis(32 * 20));
+    assert_eq!(retry_after(answer), Duration::from_millis(64 * 20));
 }
 
 #[test]

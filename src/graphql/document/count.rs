@@ -24,7 +24,7 @@ const MAX_INTROSPECTION_DEPTH: usize = 20;
 /// The most that a document may cost: a field costs 1, for each entry of the page that it is in.
 const MAX_COST: usize = 5_000;
 /// The most that introspection may cost: what the query of tools costs, and half as much again.
-const MAX_INTROSPECTION_COST: usize = 30_000;
+const MAX_INTROSPECTION_COST: usize = 45_000;
 /// How many entries the lists of introspection have in all, over the whole schema: rounded up, so that it may grow. A list
 /// within the types costs what all of them have together.
 pub(super) const INTROSPECTION_LISTS: [(&str, usize); 8] = [
