@@ -218,5 +218,7 @@ fn mutation(name: &str, input: Value) -> Value {
     let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
     let query =
         format!("mutation ($input: {kind}!) {{ {name}(input: $input) {{ ... on AuthFailure {{ code }} }} }}");
-    json!({"query": query, "variables": {"input": input}})
+    let mut body = json!({"query": query, "variables": {}});
+    body["variables"]["input"] = input;
+    body
 }

@@ -19,7 +19,7 @@ impl Query {
     ///
     /// Without a valid token this is `null` beside a top-level error whose `extensions.code` is `UNAUTHENTICATED`
     /// (and `extensions.reason` is `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED` or `SESSION_ENDED`). That is the
-    /// signal to call `refresh`.
+    /// signal to call `refresh`. A client that asks without end gets the code `RATE_LIMITED` instead.
     async fn me(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         // `Option<Result<…>>`: with `Result<Option<…>>` a failure would leave the key out of the answer.
         Some(me(ctx).await)
