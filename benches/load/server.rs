@@ -45,11 +45,12 @@ impl Server {
     }
 
     pub(super) async fn ask(&self, body: Value, bearer: Option<&str>, address: &str) -> Value {
-        let mut request = self.client.post(&self.url).header("X-Forwarded-For", address).json(&body);
-        if let Some(token) = bearer {
-            request = request.bearer_auth(token);
-        }
-        request.send().await.unwrap().json().await.unwrap()
+        ask(&self.client, &self.url, body, bearer, address).await
+    }
+
+    /// A client with connections of its own.
+    pub(super) fn peer(&self) -> Peer {
+        Peer { url: self.url.clone(), client: Client::new() }
     }
 
     pub(super) async fn login(&self, email: &str, password: &str, address: &str) -> Value {
@@ -147,6 +148,26 @@ impl Server {
         let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
         line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or_default()
     }
+}
+
+/// A client with connections of its own, for a thread of its own.
+pub(super) struct Peer {
+    url: String,
+    client: Client,
+}
+
+impl Peer {
+    pub(super) async fn ask(&self, body: Value, bearer: Option<&str>, address: &str) -> Value {
+        ask(&self.client, &self.url, body, bearer, address).await
+    }
+}
+
+async fn ask(client: &Client, url: &str, body: Value, bearer: Option<&str>, address: &str) -> Value {
+    let mut request = client.post(url).header("X-Forwarded-For", address).json(&body);
+    if let Some(token) = bearer {
+        request = request.bearer_auth(token);
+    }
+    request.send().await.unwrap().json().await.unwrap()
 }
 
 impl Drop for Server {

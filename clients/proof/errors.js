@@ -39,8 +39,9 @@ const TOP_LEVEL = `| code | cause | remedy |
 | \`PERSISTED_QUERY_NOT_SUPPORTED\` | A document was named by its id, and the server has no list of them | Send the document; Apollo's client does so by itself |
 | \`BAD_REQUEST\` | The HTTP request is not one that carries GraphQL: method, media type, size or form. The status and the message say what | Mend the client |
 | \`FORBIDDEN\` | In cookie mode: the page is of an origin that may not use the cookie | Name the origin in \`AUTHQL_ALLOWED_ORIGINS\`: [browsers.md](browsers.md) |
+| \`RATE_LIMITED\` | What needs an access token was asked for without end, with one session or with tokens that are none | Wait for \`extensions.retryAfterSeconds\`; keep the tokens |
 | \`SERVICE_UNAVAILABLE\` | The server cannot do this at the moment | Keep the tokens and try again soon: this is no logout |
-| \`INTERNAL_SERVER_ERROR\` | A fault of the server, whose cause is in its log under \`extensions.requestId\` | The same, and tell the operator the id |`;
+| \`INTERNAL_SERVER_ERROR\` | A fault of the server, whose cause is in its log under \`extensions.requestId\`; of many equal ones in a minute, the first ten | The same, and tell the operator the id |`;
 
 const here = new URL(".", import.meta.url);
 const schema = buildSchema(readFileSync(new URL("../../schema.graphql", here), "utf8"));
