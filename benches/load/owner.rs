@@ -1,6 +1,7 @@
 //! What an honest person notices of every attack at once (docs/security.md BUD-5): `-- owner`. Attacks go on from many networks
 //! while the owner of the account that they are about logs in, refreshes, looks, and sets a new password by mail.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::latency::Latency;
-use super::server::{PASSWORD, Server};
+use super::server::{PASSWORD, Peer, Server};
 
 /// Where the owner is at home.
 const HOME: &str = "203.0.113.9";
@@ -38,8 +39,16 @@ pub(super) async fn run() {
         server.sign_up_at(&format!("eve{number}@example.com"), "198.51.100.9").await;
     }
     server.run("UPDATE sessions SET created_at = created_at - interval '2 days'").await;
-    let (is_over, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let attack = server.attack_in_every_way(&is_over, &sent);
+    let (is_over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let attack = tokio::task::spawn_blocking({
+        let (peer, is_over, sent) = (server.peer(), Arc::clone(&is_over), Arc::clone(&sent));
+        // They give way on this machine, as they would if they were on another one.
+        move || {
+            let _ = rustix::process::setpriority_process(None, 19);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(attack_in_every_way(&peer, &is_over, &sent));
+        }
+    });
     let owner = async {
         tokio::time::sleep(Duration::from_secs(3)).await;
         let honest = server.be_the_owner().await;
@@ -47,11 +56,10 @@ pub(super) async fn run() {
         honest
     };
     let began = Instant::now();
-    let ((), honest) = tokio::join!(attack, owner);
-    println!(
-        "the same under attack ({} requests a second):",
-        sent.into_inner() as u64 / began.elapsed().as_secs().max(1)
-    );
+    let (attacked, honest) = tokio::join!(attack, owner);
+    attacked.unwrap();
+    let sent = sent.load(Ordering::Relaxed) as u64;
+    println!("the same under attack ({} requests a second):", sent / began.elapsed().as_secs().max(1));
     honest.print(Some(&quiet));
 }
 
@@ -150,68 +158,64 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+}
 
-    /// What the issue of hostile traffic found, all at once.
-    async fn attack_in_every_way(&self, is_over: &AtomicBool, sent: &AtomicUsize) {
-        let clients = (0..96_usize).map(|client| async move {
-            let (mut number, mut device) = (0_usize, None);
-            while !is_over.load(Ordering::Relaxed) {
-                number += 1;
-                sent.fetch_add(1, Ordering::Relaxed);
-                let somewhere = format!("10.{}.{}.7", client, number % 250);
-                match client % 8 {
-                    // Guesses at the owner's account from everywhere, and at any account from a /48.
-                    0 => drop(self.login("ada@example.com", "a wrong password", &somewhere).await),
-                    1 => {
-                        let address = format!("2001:db8:7:{:x}::1", number % 65_536);
-                        drop(
-                            self.login(
-                                &format!("a{client}n{number}@example.com"),
-                                "a wrong password",
-                                &address,
-                            )
-                            .await,
-                        );
-                    }
-                    // The costliest passwords, and tokens that are none.
-                    2 => drop(
-                        self.ask(
-                            mutation("register", json!({"email": "x", "password": LEET})),
-                            None,
-                            "198.51.100.7",
-                        )
-                        .await,
-                    ),
-                    3 => drop(
-                        self.ask(mutation("verifyEmail", json!({"token": "junk"})), None, "203.0.113.77")
-                            .await,
-                    ),
-                    // Links for the owner, and registrations, from everywhere.
-                    4 => drop(
-                        self.ask(
-                            mutation("requestPasswordReset", json!({"email": "ada@example.com"})),
-                            None,
-                            &somewhere,
-                        )
-                        .await,
-                    ),
-                    5 => {
-                        let input =
-                            json!({"email": format!("b{client}n{number}@example.com"), "password": PASSWORD});
-                        drop(self.ask(mutation("register", input), None, &somewhere).await);
-                    }
-                    // Own accounts on devices that are known, and their profiles.
-                    6 => {
-                        let email = format!("eve{}@example.com", client % 10);
-                        let (_, token) = self.login_as(&email, device.as_deref(), "198.51.100.9").await;
-                        device = token.or(device);
-                    }
-                    _ => drop(self.ask(json!({"query": "{ __typename }"}), None, &somewhere).await),
+/// What the issue of hostile traffic found, all at once.
+async fn attack_in_every_way(peer: &Peer, is_over: &AtomicBool, sent: &AtomicUsize) {
+    let clients = (0..96_usize).map(|client| async move {
+        let (mut number, mut device) = (0_usize, None);
+        while !is_over.load(Ordering::Relaxed) {
+            number += 1;
+            sent.fetch_add(1, Ordering::Relaxed);
+            let somewhere = format!("10.{}.{}.7", client, number % 250);
+            match client % 8 {
+                // Guesses at the owner's account from everywhere, and at any account from a /48.
+                0 => drop(peer.ask(guess("ada@example.com"), None, &somewhere).await),
+                1 => {
+                    let address = format!("2001:db8:7:{:x}::1", number % 65_536);
+                    drop(peer.ask(guess(&format!("a{client}n{number}@example.com")), None, &address).await);
                 }
+                // The costliest passwords, and tokens that are none.
+                2 => drop(
+                    peer.ask(
+                        mutation("register", json!({"email": "x", "password": LEET})),
+                        None,
+                        "198.51.100.7",
+                    )
+                    .await,
+                ),
+                3 => drop(
+                    peer.ask(mutation("verifyEmail", json!({"token": "junk"})), None, "203.0.113.77").await,
+                ),
+                // Links for the owner, and registrations, from everywhere.
+                4 => drop(
+                    peer.ask(
+                        mutation("requestPasswordReset", json!({"email": "ada@example.com"})),
+                        None,
+                        &somewhere,
+                    )
+                    .await,
+                ),
+                5 => {
+                    let input =
+                        json!({"email": format!("b{client}n{number}@example.com"), "password": PASSWORD});
+                    drop(peer.ask(mutation("register", input), None, &somewhere).await);
+                }
+                // Own accounts on devices that are known, and their profiles.
+                6 => {
+                    let email = format!("eve{}@example.com", client % 10);
+                    let (_, token) = peer.login_as(&email, device.as_deref(), "198.51.100.9").await;
+                    device = token.or(device);
+                }
+                _ => drop(peer.ask(json!({"query": "{ __typename }"}), None, &somewhere).await),
             }
-        });
-        join_all(clients).await;
-    }
+        }
+    });
+    join_all(clients).await;
+}
+
+fn guess(email: &str) -> Value {
+    mutation("login", json!({"email": email, "password": "a wrong password"}))
 }
 
 fn mutation(name: &str, input: Value) -> Value {

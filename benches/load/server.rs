@@ -87,15 +87,7 @@ impl Server {
         device: Option<&str>,
         address: &str,
     ) -> (Value, Option<String>) {
-        let input = json!({"email": email, "password": PASSWORD});
-        let body = json!({"query": LOGIN, "variables": {"input": input}});
-        let mut request = self.client.post(&self.url).header("X-Forwarded-For", address).json(&body);
-        if let Some(token) = device {
-            request = request.header("X-Device-Token", token);
-        }
-        let response = request.send().await.unwrap();
-        let token = response.headers().get("x-device-token").map(|token| token.to_str().unwrap().to_owned());
-        (response.json().await.unwrap(), token)
+        login_as(&self.client, &self.url, email, device, address).await
     }
 
     /// Asks for another path than the API's.
@@ -157,9 +149,37 @@ pub(super) struct Peer {
 }
 
 impl Peer {
+    /// Logs in on a device that may be known; answers what it is to keep as well.
+    pub(super) async fn login_as(
+        &self,
+        email: &str,
+        device: Option<&str>,
+        address: &str,
+    ) -> (Value, Option<String>) {
+        login_as(&self.client, &self.url, email, device, address).await
+    }
+
     pub(super) async fn ask(&self, body: Value, bearer: Option<&str>, address: &str) -> Value {
         ask(&self.client, &self.url, body, bearer, address).await
     }
+}
+
+async fn login_as(
+    client: &Client,
+    url: &str,
+    email: &str,
+    device: Option<&str>,
+    address: &str,
+) -> (Value, Option<String>) {
+    let input = json!({"email": email, "password": PASSWORD});
+    let body = json!({"query": LOGIN, "variables": {"input": input}});
+    let mut request = client.post(url).header("X-Forwarded-For", address).json(&body);
+    if let Some(token) = device {
+        request = request.header("X-Device-Token", token);
+    }
+    let response = request.send().await.unwrap();
+    let token = response.headers().get("x-device-token").map(|token| token.to_str().unwrap().to_owned());
+    (response.json().await.unwrap(), token)
 }
 
 async fn ask(client: &Client, url: &str, body: Value, bearer: Option<&str>, address: &str) -> Value {
