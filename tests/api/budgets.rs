@@ -17,8 +17,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("AUTHQL_RATE_LIMIT_ACCOUNT", "3/24h"),
     ("AUTHQL_HASH_LANES", "2"),
 ];
-/// How often each is repeated at most.
-const MOST: usize = 10_000;
+/// How often each is repeated at most: fewer times than a session may enter, so that each mutation needs a budget of its own.
+const MOST: usize = 2_000;
 const STRONG: &str = "a quite different staple";
 const OTHER: &str = "another staple of horses";
 
