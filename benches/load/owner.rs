@@ -1,4 +1,4 @@
-//! What an honest person notices of every attack at once (docs/security.md BUD-5): `-- owner`. Attacks go on from many networks
+//! What an honest person notices of seven attacks at once (docs/security.md BUD-5): `-- owner`. Attacks go on from many networks
 //! while the owner of the account that they are about logs in, refreshes, looks, and sets a new password by mail.
 
 use std::sync::Arc;
@@ -160,7 +160,7 @@ impl Server {
     }
 }
 
-/// What the issue of hostile traffic found, all at once.
+/// The attacks, all at once. Silent connections and writes of signed-in people are not among them.
 async fn attack_in_every_way(peer: &Peer, is_over: &AtomicBool, sent: &AtomicUsize) {
     let clients = (0..96_usize).map(|client| async move {
         let (mut number, mut device) = (0_usize, None);
@@ -201,7 +201,7 @@ async fn attack_in_every_way(peer: &Peer, is_over: &AtomicBool, sent: &AtomicUsi
                         json!({"email": format!("b{client}n{number}@example.com"), "password": PASSWORD});
                     drop(peer.ask(mutation("register", input), None, &somewhere).await);
                 }
-                // Own accounts on devices that are known, and their profiles.
+                // Own accounts on devices that are known.
                 6 => {
                     let email = format!("eve{}@example.com", client % 10);
                     let (_, token) = peer.login_as(&email, device.as_deref(), "198.51.100.9").await;
